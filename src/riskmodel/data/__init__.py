@@ -18,6 +18,7 @@ from riskmodel.data.link_facts import LinkFacts
 from riskmodel.data.links import JOINING, Link, Links, county_links, first_month_from
 from riskmodel.data.parse import unfused_selects
 from riskmodel.data.personal import KEY_VARIABLE, pseudonym, secret_key
+from riskmodel.data.plausibility import LEAST_SHARE
 from riskmodel.data.read import MAX_REJECTED, DataRefused, read_county
 from riskmodel.data.rejected import write_cells, write_rejected
 from riskmodel.data.schema import (
@@ -58,6 +59,7 @@ __all__ = [
     "JOINING",
     "KEY_VARIABLE",
     "LARGE_TABLES",
+    "LEAST_SHARE",
     "MAX_REJECTED",
     "SPAN_TABLES",
     "About",

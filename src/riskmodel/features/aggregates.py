@@ -26,9 +26,6 @@ OBSERVED = ("accounts", "indicators")
 SOURCES = ("accounting", *MONTHLY, "members", *EVENTS, "assets", *OBSERVED, "features", "neighbours")
 PLACES = ("village", "township")
 
-# Columns that the blocks make stand beside the accounting quantities, some of which have a feature's name.
-BLOCK_PREFIX = "made_"
-
 # Column whose codes a source may be declared `over`.
 CODE_COLUMNS = {
     "income": "income.source",

@@ -1,16 +1,14 @@
-"""From a declared feature set to a table: all as-of dates in one pass, pandas at the edge.
+"""From a declared feature set to a matrix: all as-of dates in one pass, a frame at the edge.
 
-Where intermediate tables are kept while a feature set is built, and how the result is taken out.
+Monthly windows are made of arrays and written into the matrix date by date; the engine answers what is made
+of rows of other tables and of features, and gives columns that are put in their place.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -18,105 +16,28 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.data import County, Shape, fetch_arrow, fetch_frame, rows_table, store_query
+from riskmodel.data import County, Shape, fetch_arrow
 from riskmodel.errors import SpecError
 from riskmodel.features import derived, monthly, records
-from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, EVENTS, MONTHLY, OBSERVED, named
+from riskmodel.features.aggregates import AGGREGATES, EVENTS, MONTHLY, as_float, named
 from riskmodel.features.declaration import Feature, FeatureSet
 from riskmodel.features.derived import line_of
 from riskmodel.features.library import dependency_levels, load_feature_set
+from riskmodel.features.matrix import ID_COLUMNS, KEY, ROW, FeatureMatrix, MatrixRows
 from riskmodel.features.records import conditions_hold
-from riskmodel.households import AccountingPeriod, AsOf, KnownCounty, known_county
+from riskmodel.households import (
+    HOUSEHOLD_STATES,
+    AccountingPeriod,
+    AsOf,
+    KnownCounty,
+    known_county,
+    read_records,
+)
 from riskmodel.rules import RelativeLine
 
-
-@dataclass
-class TemporaryTables:
-    """Keeps tables in the county's engine, so that it plans small queries and gives their memory back."""
-
-    known: KnownCounty
-    names: list[str] = field(default_factory=list)
-
-    def keep(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
-        """Return a compiled query's answer as a stored table, see `riskmodel.data.compiled.store_query`."""
-        self.names.append(f"features_{uuid.uuid4().hex}")
-        return store_query(self.known, build, *arguments, name=self.names[-1], **inputs)
-
-    def only(self, build: Callable[..., ir.Table], *arguments: Any, **inputs: Any) -> ir.Table:
-        """Return a compiled query's answer as a stored table, and forget all others kept before."""
-        before = tuple(self.names)
-        kept = self.keep(build, *arguments, **inputs)
-        self.forget(before)
-        return kept
-
-    def forget(self, names: Sequence[str]) -> None:
-        """Drop stored tables."""
-        for name in names:
-            self.known.con.con.execute(f'DROP TABLE IF EXISTS "{name}"')
-            self.names.remove(name)
-
-
-@contextmanager
-def temporary_tables(known: KnownCounty) -> Iterator[TemporaryTables]:
-    """Give a storage in the county's engine; what it still keeps in the end is dropped."""
-    storage = TemporaryTables(known)
-    try:
-        yield storage
-    finally:
-        storage.forget(tuple(storage.names))
-
-
-def read_features(known: KnownCounty, table: ir.Table, feature_set: FeatureSet) -> pd.DataFrame:
-    """Return a stored table of features as a frame sorted by household and as-of.
-
-    It is taken out date by date into one array: the engine's copy of the whole, the array and one date's
-    rows are in memory, never a second copy of the whole.
-    """
-    names, ids = feature_set.names, [c for c in table.columns if c not in set(feature_set.names)]
-    total = int(fetch_frame(known, _rows, table=table)["rows"][0])
-    values, keys, start = np.empty((len(names), total)), [], 0
-    for moment in known.moments:
-        day = rows_table([{"day": moment.as_of}], day="date")
-        part = fetch_arrow(known, _of_day, table=table, day=day)
-        for j, name in enumerate(names):
-            values[j, start : start + part.num_rows] = part[name].to_numpy()
-        keys.append(part.select(ids).to_pandas(date_as_object=False))
-        start += part.num_rows
-    key = pd.concat(keys, ignore_index=True)
-    key["as_of"] = key["as_of"].astype("datetime64[s]")
-    key = key.sort_values(["household_id", "as_of"])
-    order = key.index.to_numpy()
-    for j in range(len(names)):
-        values[j] = values[j][order]
-    frame = pd.DataFrame(values.T, columns=names, copy=False)
-    return pd.concat([key.reset_index(drop=True), frame], axis=1)
-
-
-def _rows(county: Shape, table: ir.Table) -> ir.Table:
-    return table.aggregate(rows=table.count())
-
-
-def _of_day(county: Shape, table: ir.Table, day: ir.Table) -> ir.Table:
-    return table.semi_join(day, table.as_of == day.day)
-
-
-KEY = ["household_id", "as_of"]
-ID_COLUMNS = [*KEY, "township", "village"]
 _LATER = ("features", "neighbours")
-
-
-def _carried(feature_set: FeatureSet, base: ir.Table, t: ir.Table) -> dict[str, ir.Value]:
-    """Return the accounting quantities that derived features name."""
-    refs = {r for f in feature_set.features for r in f.of if r.startswith(derived.ACCOUNTING)}
-    refs |= {"accounting.persons"} if any(f.aggregate == "per_head" for f in feature_set.features) else set()
-    refs |= {"accounting.line"} if "line" in base.columns else set()
-    out = {}
-    for ref in sorted(refs):
-        name = ref.removeprefix(derived.ACCOUNTING)
-        if name not in base.columns:
-            raise SpecError(f"{ref!r} is no accounting quantity; there are: {', '.join(base.columns)}")
-        out[derived.carried_column(ref)] = t[name]
-    return out
+_PERSONS, _NET_INCOME, _LINE = "_persons", "_net_income", "_line"
+_DIVISORS = {"head": _PERSONS, "income": _NET_INCOME}
 
 
 def build_features(
@@ -151,33 +72,156 @@ def build_features(
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
     known = known_county(county, as_of)
-    with temporary_tables(known) as storage:
-        return read_features(known, _features(known, fs, storage), fs)
+    there = fetch_arrow(known, _households)
+    matrix = FeatureMatrix(fs.names, MatrixRows(read_records(known.county).ids, known.moments, there))
+    _FeatureBuild(known, fs, matrix).fill()
+    return matrix.frame()
 
 
-def _features(known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTables) -> ir.Table:
-    """Store the features of all as-of dates: what sources give, joined; then features made of features."""
-    base = known.accounts(AccountingPeriod(months=feature_set.period_months))
-    line = storage.keep(_relative_line, feature_set.line, base=base) if _is_relative(feature_set) else None
-    blocks = dict(_blocks(known, feature_set, storage))
-    made = {f"made_{part}": t for part, t in blocks.items()}
-    del blocks
-    t = storage.only(_joined, feature_set, tuple(made), base=base, line=line, **made)
-    del made
-    around: dict[str, ir.Table] = {}
-    for number, wave in enumerate(dependency_levels(feature_set.features)):
-        for by in _places(wave):
-            # What an earlier wave made is computed anew, not stored: it is cheap beside the sums.
-            around[_around(number, by)] = storage.keep(_sums, feature_set, number, by, t=t, **around)
-    return storage.only(_finished, feature_set, t=t, **around)
+def _households(county: Shape) -> ir.Table:
+    return county.rows(HOUSEHOLD_STATES).select(*ID_COLUMNS)
 
 
-def _is_relative(feature_set: FeatureSet) -> bool:
-    return isinstance(feature_set.line, RelativeLine)
+@dataclass(frozen=True)
+class _FeatureBuild:
+    """The filling of one matrix, source by source; then features made of features."""
+
+    known: KnownCounty
+    feature_set: FeatureSet
+    matrix: FeatureMatrix
+
+    @property
+    def period(self) -> AccountingPeriod:
+        """The accounting period that the set declares."""
+        return AccountingPeriod(months=self.feature_set.period_months)
+
+    def of(self, *sources: str) -> tuple[Feature, ...]:
+        """Return the features of some sources."""
+        return tuple(f for f in self.feature_set.features if f.source in sources)
+
+    def fill(self) -> None:
+        """Make every feature."""
+        by_month = [f for f in self.of(*MONTHLY) if self.known.has(f.source)]
+        self._accounts(monthly.MonthlyFeatures(by_month, self.period.months, self.matrix))
+        for f in by_month:
+            self._finish(f)
+        for source in dict.fromkeys(f.source for f in self.feature_set.features):
+            if source not in (*MONTHLY, *_LATER, "accounting"):
+                self._records(source, self.of(source))
+        self._derived()
+
+    def _accounts(self, by_month: monthly.MonthlyFeatures) -> None:
+        """Write what accounts say, as far as anything asks; and windows of the same records beside them."""
+        quantities = _quantities(self.feature_set)
+        reader = by_month if by_month.features else None
+        if self.of("accounting") or set(quantities) - {_PERSONS}:
+            base = self.known.accounts(self.period, reader)
+        elif quantities:
+            base = self.known.persons(self.period, reader)
+        else:
+            if reader is not None:
+                reader.read_all(self.known)
+            return
+        line = self.feature_set.line
+        lines = fetch_arrow(self.known, _line_by_date, line, base=base) if _is_relative(line) else None
+        for name in quantities:
+            self.matrix.add_beside(name)
+        table = fetch_arrow(self.known, _of_accounts, self.feature_set, quantities, base=base, line=lines)
+        self.matrix.put(table, {})
+
+    def _records(self, source: str, features: tuple[Feature, ...]) -> None:
+        """Write the features of one source of rows, members or observations."""
+        table = self._table_of(source, features)
+        if table is None:  # the county lacks it
+            return
+        zero = [f.id for f in features if source in (*EVENTS, "assets") and records.is_zero_without_row(f)]
+        self.matrix.put(table, dict.fromkeys(zero, 0.0))
+        for f in features:
+            self._finish(f)
+
+    def _table_of(self, source: str, features: tuple[Feature, ...]) -> pa.Table | None:
+        known = self.known
+        if source == "members":
+            return fetch_arrow(known, records.member_features, features)
+        if source == "accounts":
+            ends = records.known_at_account_ends(known, features)
+            windows = records.observation_windows(features, known.moments)
+            inputs = {"quantities": ends.accounts(self.period), "windows": windows}
+            return fetch_arrow(known, records.account_features, self.feature_set.line, features, **inputs)
+        if not known.has(source):
+            return None
+        if source in EVENTS:
+            windows = records.window_starts(features, known.moments)
+            return fetch_arrow(known, records.dated_features, source, features, windows=windows)
+        if source == "assets":
+            return fetch_arrow(known, records.asset_features, features)
+        windows = records.observation_windows(features, known.moments)
+        return fetch_arrow(known, records.indicator_features, features, windows=windows)
+
+    def _finish(self, f: Feature) -> None:
+        """Divide a feature as declared, NaN where there is nobody or no income, and clip it to its bounds."""
+        values = self.matrix[f.id]
+        if f.per is not None:
+            by = self.matrix[_DIVISORS[f.per]]
+            values /= np.where(by != 0 if f.per == "head" else by > 0, by, np.nan)
+        if f.at_most is not None:
+            values[values > f.at_most] = f.at_most
+        if f.at_least is not None:
+            values[values < f.at_least] = f.at_least
+
+    def _derived(self) -> None:
+        """Make the features that are made of features; the engine reads what they stand on, and no more."""
+        later = self.of(*_LATER)
+        if not later:
+            return
+        feature_set, made = self.feature_set, {f.id for f in later}
+        refs = [derived.carried_column(ref) for f in later for ref in f.of if ref not in made]
+        beside = [name for name in _quantities(feature_set) if name not in refs]
+        t = self.matrix.inputs([*dict.fromkeys(refs), *beside])
+        around: dict[str, pa.Table] = {}
+        for number, wave in enumerate(dependency_levels(feature_set.features)):
+            for by in _places(wave):
+                # What an earlier wave made is computed anew, not stored: it is cheap beside the sums.
+                around[_around(number, by)] = fetch_arrow(
+                    self.known, _sums, feature_set, number, by, t=t, **around
+                )
+        self.matrix.write_rows(fetch_arrow(self.known, _finished, feature_set, t=t, **around))
 
 
-def _relative_line(county: Shape, line: RelativeLine, base: ir.Table) -> ir.Table:
+def _is_relative(line: float | RelativeLine) -> bool:
+    return isinstance(line, RelativeLine)
+
+
+def _quantities(feature_set: FeatureSet) -> tuple[str, ...]:
+    """Return the accounting quantities that other features name or are divided by, as columns."""
+    fs = feature_set.features
+    refs = {ref for f in fs for ref in f.of if ref.startswith(derived.ACCOUNTING)}
+    refs |= {"accounting.persons"} if any(f.aggregate == "per_head" for f in fs) else set()
+    refs |= {"accounting.line"} if _is_relative(feature_set.line) else set()
+    divided = {_DIVISORS[f.per] for f in fs if f.per is not None and f.source != "accounting"}
+    return tuple(sorted({derived.carried_column(ref) for ref in refs} | divided))
+
+
+def _line_by_date(county: Shape, line: RelativeLine, base: ir.Table) -> ir.Table:
     return line_of(line, base)
+
+
+def _of_accounts(
+    county: Shape, feature_set: FeatureSet, quantities: tuple[str, ...], base: ir.Table, line: ir.Table | None
+) -> ir.Table:
+    """Return the features of the accounts and the quantities that others are made of."""
+    t = base if line is None else base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
+    out: dict[str, ir.Value] = {}
+    for column in quantities:
+        name = column.removeprefix("_")
+        if name not in t.columns:
+            ref = f"{derived.ACCOUNTING}{name}"
+            raise SpecError(f"{ref!r} is no accounting quantity; there are: {', '.join(base.columns)}")
+        out[column] = as_float(t[name])
+    for f in feature_set.features:
+        if f.source == "accounting":
+            out[f.id] = derived.clip_to_bounds(f, _accounting(f, t)).cast("float64")
+    return t.select(*KEY, *named(out))
 
 
 def _around(wave: int, by: str) -> str:
@@ -189,37 +233,15 @@ def _places(wave: list[Feature]) -> list[str]:
     return [by for by in derived.PLACES if any(f.source == "neighbours" and f.by == by for f in wave)]
 
 
-def _joined(
-    county: Shape,
-    feature_set: FeatureSet,
-    parts: tuple[str, ...],
-    base: ir.Table,
-    line: ir.Table | None,
-    **made: ir.Table,
+def _made_of_features(
+    feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table], waves: int
 ) -> ir.Table:
-    """Join the tables of all sources to the accounts and apply the declared rules for missing values."""
-    if line is not None:
-        base = base.left_join(line, "as_of", rname="{name}_of_line").drop("as_of_of_line")
-    t = base
-    for i, part in enumerate(parts):
-        # Joins stay one chain: a select in between would write every column out again.
-        t = t.left_join(made[part], KEY, rname=f"{{name}}_{i}")
-    values = {f.id: _finish(f, t, county) for f in feature_set.features if f.source not in _LATER}
-    bounded = {f.id: derived.clip_to_bounds(f, values[f.id]) for f in feature_set.features if f.id in values}
-    return t.select(*ID_COLUMNS, *named(_carried(feature_set, base, t) | bounded))
-
-
-def _derived(feature_set: FeatureSet, t: ir.Table, around: Mapping[str, ir.Table], waves: int) -> ir.Table:
     """Add the features of the first waves of features made of features."""
     for number, wave in enumerate(dependency_levels(feature_set.features)[:waves]):
         if wave[0].source == "neighbours":
             t = derived.neighbour_features(wave, t, {by: around[_around(number, by)] for by in _places(wave)})
         else:
-            line = (
-                t[derived.carried_column("accounting.line")]
-                if _is_relative(feature_set)
-                else feature_set.line
-            )
+            line = t[_LINE] if _is_relative(feature_set.line) else feature_set.line
             values = {f.id: derived.derived_value(f, t, line) for f in wave}
             t = t.mutate(*named({f.id: derived.clip_to_bounds(f, values[f.id]) for f in wave}))
     return t
@@ -229,67 +251,13 @@ def _sums(
     county: Shape, feature_set: FeatureSet, wave: int, by: str, t: ir.Table, **around: ir.Table
 ) -> ir.Table:
     features = dependency_levels(feature_set.features)[wave]
-    return derived.sums_by_place(features, by, _derived(feature_set, t, around, wave))
+    return derived.sums_by_place(features, by, _made_of_features(feature_set, t, around, wave))
 
 
 def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.Table) -> ir.Table:
-    t = _derived(feature_set, t, around, len(feature_set.features))
-    return t.select(*ID_COLUMNS, *named({name: t[name].cast("float64") for name in feature_set.names}))
-
-
-def _blocks(
-    known: KnownCounty, feature_set: FeatureSet, storage: TemporaryTables
-) -> Iterator[tuple[str, ir.Table | pa.Table]]:
-    """Give the tables of features of each source, their columns marked as made."""
-    by_month = [f for f in feature_set.features if f.source in MONTHLY and known.has(f.source)]
-    if by_month:
-        yield "monthly", monthly.monthly_features(known, by_month, feature_set.period_months)
-    for source in dict.fromkeys(f.source for f in feature_set.features if f.source not in MONTHLY):
-        features = tuple(f for f in feature_set.features if f.source == source)
-        if source == "members":
-            yield source, storage.keep(_block, records.member_features, features)
-        elif source == "accounts":
-            ends = records.known_at_account_ends(known, features)
-            quantities = ends.accounts(AccountingPeriod(months=feature_set.period_months))
-            windows = records.observation_windows(features, known.moments)
-            what = (records.account_features, feature_set.line, features)
-            yield source, storage.keep(_block, *what, quantities=quantities, windows=windows)
-        elif known.has(source):
-            yield from _recorded(known, source, features, storage)
-
-
-def _recorded(
-    known: KnownCounty, source: str, features: tuple[Feature, ...], storage: TemporaryTables
-) -> Iterator[tuple[str, ir.Table]]:
-    """Give the stored tables of features of one table of the county."""
-    if source in EVENTS:
-        windows = records.window_starts(features, known.moments)
-        yield source, storage.keep(_block, records.dated_features, source, features, windows=windows)
-    elif source == "assets":
-        yield source, storage.keep(_block, records.asset_features, features)
-    elif source == "indicators":
-        windows = records.observation_windows(features, known.moments)
-        yield source, storage.keep(_block, records.indicator_features, features, windows=windows)
-
-
-def _block(
-    county: Shape, source: Callable[..., ir.Table], *arguments: object, **inputs: ir.Table
-) -> ir.Table:
-    """Return the table of features of one source, its columns marked as made."""
-    block = source(county, *arguments, **inputs)
-    return block.rename({f"{BLOCK_PREFIX}{c}": c for c in block.columns if c not in KEY})
-
-
-def _finish(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
-    if f.source in MONTHLY:
-        return monthly.finish_monthly(f, t, county)
-    if f.source in EVENTS or f.source == "assets":
-        return records.finish_record(f, t, county)
-    if f.source in OBSERVED:
-        return records.finish_observation(f, t, county)
-    if f.source == "members":
-        return t[f"{BLOCK_PREFIX}{f.id}"]
-    return _accounting(f, t)
+    t = _made_of_features(feature_set, t, around, len(feature_set.features))
+    names = [f.id for f in feature_set.features if f.source in _LATER]
+    return t.select(ROW, *named({name: t[name].cast("float64") for name in names}))
 
 
 def _accounting(f: Feature, t: ir.Table) -> ir.Value:

@@ -8,18 +8,17 @@ a total over several months is never spread over months (data contract, "Coverag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from riskmodel.data import CODE_COLUMN, Shape, codes
-from riskmodel.features.aggregates import AGGREGATES, BLOCK_PREFIX, MONTHLY, Monthly
+from riskmodel.data import CODE_COLUMN, codes
+from riskmodel.features.aggregates import AGGREGATES, MONTHLY, Monthly
 from riskmodel.features.declaration import Feature
+from riskmodel.features.matrix import FeatureMatrix
 from riskmodel.features.windows import MonthlyWindow, Recorded, Series, running_counts
 from riskmodel.households import (
     RIGID_CATEGORIES,
@@ -72,37 +71,39 @@ def window_reach(features: Sequence[Feature]) -> int:
     return max(YEAR * -(-(f.lag + (f.window or 0)) // YEAR) for f in features)
 
 
-def monthly_features(known: KnownCounty, features: Sequence[Feature], period_months: int) -> pa.Table:
-    """Return the features of monthly income and spending, with null where there is no value.
+@dataclass(frozen=True)
+class MonthlyFeatures:
+    """The features of monthly income and spending, written into a matrix date by date.
 
     Parameters
     ----------
-    known
-        The county as known at the as-of dates.
     features
         Those declared on ``income`` and ``spending``.
     period_months
         Months of the accounting period, with which windows may end.
-
-    Returns
-    -------
-    pyarrow.Table
-        ``household_id, as_of``, then a column a feature: one row per household known at a date.
+    matrix
+        Where they are written; NaN where there is no value.
     """
-    ids = read_records(known.county).ids
-    parts = []
-    for records in monthly_records(known, features):
-        values = feature_values(records, features, window_ends(records, features, period_months))
-        columns = {"household_id": ids, "as_of": pa.array([records.moment.as_of] * len(ids), pa.date32())}
-        columns |= {f"{BLOCK_PREFIX}{k}": pa.array(v, from_pandas=True) for k, v in values.items()}
-        parts.append(pa.table(columns).filter(pa.array(records.places.known)))
-    return pa.concat_tables(parts)
 
+    features: Sequence[Feature]
+    period_months: int
+    matrix: FeatureMatrix
 
-def monthly_records(known: KnownCounty, features: Sequence[Feature]) -> Iterator[KnownRecords]:
-    """Yield what is on record at each date; rows are counted where a feature asks for their number."""
-    counted = any(f.aggregate == "rows" for f in features)
-    return known_records(known.county, known.moments, count_rows=counted)
+    @property
+    def counts_rows(self) -> bool:
+        """Whether a feature asks for the number of rows."""
+        return any(f.aggregate == "rows" for f in self.features)
+
+    def read(self, records: KnownRecords) -> None:
+        """Write the features of one date."""
+        rows = self.matrix.rows.date(records.moment)
+        ends = window_ends(records, self.features, self.period_months)
+        write_features(records, self.features, ends, {f.id: self.matrix[f.id][rows] for f in self.features})
+
+    def read_all(self, known: KnownCounty) -> None:
+        """Write the features of all dates."""
+        for records in known_records(known.county, known.moments, self.counts_rows):
+            self.read(records)
 
 
 def window_ends(
@@ -121,11 +122,13 @@ def window_ends(
     return {name: end for name, end in ends.items() if any(f.ends == name for f in features)}
 
 
-def feature_values(
-    records: KnownRecords, features: Sequence[Feature], ends: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return the features of every household at one date, NaN where there is no value."""
-    out = {f.id: np.full(records.households, np.nan) for f in features}
+def write_features(
+    records: KnownRecords,
+    features: Sequence[Feature],
+    ends: dict[str, np.ndarray],
+    out: dict[str, np.ndarray],
+) -> None:
+    """Write the features of every household at one date into arrays of NaN."""
     for table in MONTHLY:
         mine = [f for f in features if f.source == table]
         if not mine or not records.county.has(table):
@@ -139,7 +142,9 @@ def feature_values(
                     aligned = AlignedMonths(months, piece, end[piece], window_reach(wanted))
                     for f in wanted:
                         out[f.id][piece] = _value(f, aligned)
-    return out
+    if not records.places.known.all():
+        for values in out.values():
+            values[~records.places.known] = np.nan
 
 
 def _value(f: Feature, months: AlignedMonths) -> np.ndarray:
@@ -266,7 +271,7 @@ class AlignedMonths:
                 if households is None:
                     out[rows] += array[:, inside].T
                 else:
-                    out[rows, households] += array[households, inside].T
+                    out[rows, households] += array[:, inside].T[:, households]
         return out
 
     @cached_property
@@ -287,7 +292,7 @@ def missing_reasons(known: KnownCounty, features: Sequence[Feature], period_mont
     """
     ids = read_records(known.county).ids
     parts = []
-    for records in monthly_records(known, features):
+    for records in known_records(known.county, known.moments):
         ends = window_ends(records, features, period_months)
         columns = {"household_id": ids, "as_of": pa.array([records.moment.as_of] * len(ids), pa.date32())}
         columns |= {f.id: _first_that_holds(_window_reasons(records, f, ends[f.ends])) for f in features}
@@ -325,11 +330,3 @@ def _first_that_holds(reasons: dict[str, np.ndarray]) -> pa.Array:
     for i, mask in reversed(list(enumerate(reasons.values()))):
         first[mask] = i
     return pa.array([*reasons, None], pa.string()).take(pa.array(first))
-
-
-def finish_monthly(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
-    """Return a monthly feature as declared, from the column that `monthly_features` made."""
-    if not county.has(f.source):
-        return ibis.null("float64")
-    value = t[f"{BLOCK_PREFIX}{f.id}"]
-    return value / t.persons.nullif(0) if f.per == "head" else value

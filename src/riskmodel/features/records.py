@@ -25,10 +25,8 @@ import pyarrow as pa
 
 from riskmodel.data import Shape, fetch_frame, month_end, rows_table
 from riskmodel.errors import SpecError
-from riskmodel.features import derived
 from riskmodel.features.aggregates import (
     AGGREGATES,
-    BLOCK_PREFIX,
     CODE_COLUMNS,
     DECIMALS,
     DatedRows,
@@ -84,7 +82,7 @@ def dated_features(county: Shape, name: str, features: Sequence[Feature], window
 
     A window of n months is the last n completed months by the calendar, as for income and spending; without
     a window every row up to as-of counts. A measure whose date is not known is no evidence of when: what it
-    could change is NaN until `finish_record`, which takes null for no row.
+    could change is NaN, while null stands for no row (`is_zero_without_row`).
     """
     t = county.rows(name).inner_join(windows, "as_of")
     t = t.mutate(month=(t.date.year() * 12 + t.date.month() - 1).cast("int32"))
@@ -121,16 +119,9 @@ def asset_features(county: Shape, features: Sequence[Feature]) -> ir.Table:
     return t.group_by(KEY).agg(named(out))
 
 
-def finish_record(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
-    """Apply the declared rule for missing values to a feature of dated rows or assets."""
-    if not county.has(f.source):
-        return ibis.null("float64")
-    value = t[f"{BLOCK_PREFIX}{f.id}"]
-    if f.missing == "zero_if_table_present" and f.aggregate in ZERO_WHERE_NO_ROW:
-        value = value.fill_null(0.0)
-    if f.source == "support" and county.facts[UNDATED]:
-        value = ibis.ifelse(value.isnan(), ibis.null("float64"), value)
-    return value / t.persons.nullif(0) if f.per == "head" else value
+def is_zero_without_row(f: Feature) -> bool:
+    """Say whether a feature of dated rows or assets is 0 for a household without any."""
+    return f.missing == "zero_if_table_present" and f.aggregate in ZERO_WHERE_NO_ROW
 
 
 def window_starts(features: Sequence[Feature], when: Sequence[Moment]) -> pa.Table:
@@ -251,13 +242,6 @@ def account_features(
     return _observed_features(
         wide, features, {column: _observed_column(i) for i, column in enumerate(columns)}, windows
     )
-
-
-def finish_observation(f: Feature, t: ir.Table, county: Shape) -> ir.Value:
-    """Apply ``per``; a source that the county does not have gives nulls."""
-    if not (f.source == "accounts" or county.has(f.source)):
-        return ibis.null("float64")
-    return derived.per_unit(f, t[f"{BLOCK_PREFIX}{f.id}"], t)
 
 
 def known_at_account_ends(known: KnownCounty, features: Sequence[Feature]) -> KnownCounty:

@@ -37,7 +37,8 @@ def yuan(amounts: np.ndarray) -> np.ndarray:
 def running_counts(values: np.ndarray) -> np.ndarray:
     """Return sums over the months before each one, with a leading zero, along the first axis."""
     out = np.zeros((len(values) + 1, *values.shape[1:]), np.int64)
-    np.cumsum(values, axis=0, out=out[1:])
+    for i, row in enumerate(values):  # a row at a time, which is many times faster than along the first axis
+        np.add(out[i], row, out=out[i + 1])
     return out
 
 

@@ -80,6 +80,12 @@ def household_incomes(county: Shape, money: ir.Table) -> ir.Table:
     return t.mutate(income_reason=_income_reason(t)).select(*INCOMES)
 
 
+def household_persons(county: Shape, money: ir.Table) -> ir.Table:
+    """Return ``household_id, as_of, persons`` alone: what amounts per head are divided by."""
+    base = _joined(county.rows(HOUSEHOLD_STATES).select(*KEY), [money])
+    return _persons_or_none(_joined(base, [_persons(county, base)])).select(*KEY, "persons")
+
+
 def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
     # One chain of joins and one projection at its end: ibis plans each further layer anew.
     joined, columns = base, list(base.columns)

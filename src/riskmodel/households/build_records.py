@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
-from riskmodel.data import County, Lineage, LinkedHousehold, county_lineage, county_links
+from riskmodel.data import LEAST_SHARE, County, Lineage, LinkedHousehold, county_lineage, county_links
 from riskmodel.households.coverage import (
     NEVER,
     OPEN,
@@ -55,6 +56,17 @@ from riskmodel.households.townships import township_records
 LONGEST_WINDOW = 84  # months before as-of that anything looks back to
 
 
+class RecordsReader(Protocol):
+    """Something that looks at what is on record at each moment, beside others that do."""
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the panel must say how many rows stand behind an amount."""
+
+    def read(self, records: KnownRecords) -> None:
+        """Look at one moment; the records change with the next one."""
+
+
 def known_records(
     county: County, moments: Sequence[Moment], count_rows: bool = False
 ) -> Iterator[KnownRecords]:
@@ -83,7 +95,7 @@ def known_records(
     for moment, panel in zip(ordered, panels, strict=True):
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
-        through = None if said.through is not None else county.records_through(moment.as_of, moment.known_by)
+        through = None if said.through is not None else _records_through(county, moment, panel, states)
         raw = _Known(
             county, moment, panel, states, said.at(day, through), off.at(day), doubts.at(day), totals,
             {of: RecordedSpans(s.at(day), s.known[s.known <= day]) for of, s in said.recorded.items()},
@@ -93,6 +105,20 @@ def known_records(
             continue
         lineage = county_lineage(county, moment.as_of, moment.known_by)
         yield raw.linked_records(lineage, Owners.of(lineage, number))
+
+
+def _records_through(county: County, moment: Moment, panel: Panel, states: States) -> int | None:
+    """Return `County.records_through`: from the panel where there are no totals and no links."""
+    if county_links(county).rows or not county.has("income") or county.facts["spans.income"]:
+        return county.records_through(moment.as_of, moment.known_by)
+
+    def last_month() -> int | None:
+        there = states.valid_at(day_number(moment.known_by), day_number(moment.as_of))
+        households = panel.present("income")[there].sum(axis=0)
+        enough = np.flatnonzero((households > 0) & (households * LEAST_SHARE >= np.count_nonzero(there)))
+        return panel.first + int(enough[-1]) if len(enough) else None
+
+    return county.once(("records through", moment.as_of, moment.known_by), last_month)
 
 
 def first_month(county: County, moments: Sequence[Moment]) -> int:

@@ -305,9 +305,11 @@ def months_on_record(
             by_about = None
             if by_name is not None:
                 by_about = allowed & (axis >= whole_from[places.township]) & by_name
-            both = inferred.months(from_totals, ends, by_about, before)
-            if by_name is not None:
-                both = np.where(by_name, np.asarray(by_about), both)
+            if by_name is not None and by_about is not None and by_name.all():
+                both = by_about
+            else:
+                both = inferred.months(from_totals, ends, by_about, before)
+                both = both if by_name is None else np.where(by_name, np.asarray(by_about), both)
             own[table] = np.where(unstated[:, None], both, own[table])
         on[table] = own[table] | from_totals
         if earlier is not None and said_so is not None:

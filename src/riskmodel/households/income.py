@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from riskmodel.data import County, codes
-from riskmodel.households.build_records import known_records
+from riskmodel.households.build_records import RecordsReader, known_records
 from riskmodel.households.known_records import KnownRecords
 from riskmodel.households.panel import UNIT, code_place, day_number, first_days, read_records, sums_between
 from riskmodel.households.periods import AccountingPeriod, Period, choose_period
@@ -95,6 +95,11 @@ class IncomeAccounts:
             first[mask] = i
         out["records_reason"] = _texts(first, [*reasons, None])
         out["doubts"] = _joined(self._doubts(reasons))
+        return out | self.persons_columns()
+
+    def persons_columns(self) -> dict[str, pa.Array]:
+        """Return the periods' ends, on which day persons are counted and whether their number is unknown."""
+        out = {"period_to": _whole(self.period.bounds(0)[1] - 1, self.period.chosen)}
         for prefix, day, unknown in zip(PREFIXES, self._person_days(), self._persons_unknown(), strict=True):
             out[f"{prefix}persons_on"] = pa.array(day, pa.int32()).cast(pa.date32())
             out[f"{prefix}persons_unknown"] = pa.array(unknown)
@@ -194,7 +199,13 @@ def _joined(masks: dict[str, np.ndarray]) -> pa.Array:
     return pa.array(texts, pa.string()).take(pa.array(places))
 
 
-def income_accounts(county: County, moments: Sequence[Moment], period: AccountingPeriod) -> pa.Table:
+def income_accounts(
+    county: County,
+    moments: Sequence[Moment],
+    period: AccountingPeriod,
+    reader: RecordsReader | None = None,
+    persons_only: bool = False,
+) -> pa.Table:
     """Return income and spending over each household's accounting period at each moment.
 
     Parameters
@@ -205,6 +216,10 @@ def income_accounts(county: County, moments: Sequence[Moment], period: Accountin
         The moments.
     period
         Which months are accounted.
+    reader
+        Looks at the same records, so that they need not be made again.
+    persons_only
+        Whether only ``period_to`` and the last of the columns below are asked for: when persons are counted.
 
     Returns
     -------
@@ -226,9 +241,12 @@ def income_accounts(county: County, moments: Sequence[Moment], period: Accountin
     """
     parts = []
     ids = read_records(county).ids
-    for known in known_records(county, moments):
+    for known in known_records(county, moments, reader is not None and reader.counts_rows):
         there = pa.array(known.places.known)
+        accounts = IncomeAccounts(known, period)
         columns = {"household_id": ids, "as_of": pa.array([known.moment.as_of] * len(ids), pa.date32())}
-        columns |= IncomeAccounts(known, period).columns()
+        columns |= accounts.persons_columns() if persons_only else accounts.columns()
+        if reader is not None:
+            reader.read(known)
         parts.append(pa.table(columns).filter(there))
     return pa.concat_tables(parts)

@@ -29,8 +29,8 @@ from riskmodel.data import (
 )
 from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
-from riskmodel.households.accounts import INCOMES
-from riskmodel.households.build_records import first_month
+from riskmodel.households.accounts import INCOMES, KEY
+from riskmodel.households.build_records import RecordsReader, first_month, known_records
 from riskmodel.households.income import income_accounts
 from riskmodel.households.joined_numbers import IDENTITY_COLUMNS, identity_tables
 from riskmodel.households.periods import AccountingPeriod
@@ -130,13 +130,17 @@ class KnownCounty:
         with unfused_selects():
             return self.county.once(("identity", self.moments), make)
 
-    def accounts(self, period: AccountingPeriod | None = None) -> ir.Table:
+    def accounts(
+        self, period: AccountingPeriod | None = None, reader: RecordsReader | None = None
+    ) -> ir.Table:
         """Return the quantities of every household known at each moment.
 
         Parameters
         ----------
         period
             Twelve months by default.
+        reader
+            Looks at the records of each moment, in the pass that makes the accounts where there are none yet.
 
         Returns
         -------
@@ -144,7 +148,13 @@ class KnownCounty:
             One row per ``household_id, as_of``, see `riskmodel.households.accounts.household_accounts`.
         """
         period = period or AccountingPeriod()
-        return self._with_money("accounts", accounts.household_accounts, period)
+        return self._with_money("accounts", accounts.household_accounts, period, reader)
+
+    def persons(self, period: AccountingPeriod, reader: RecordsReader | None = None) -> ir.Table:
+        """Return ``household_id, as_of, persons``: of the accounts where these are made, else alone."""
+        if self._is_made("accounts", period):
+            return self.accounts(period, reader).select(*KEY, "persons")
+        return self._with_money("persons", accounts.household_persons, period, reader)
 
     def incomes(self, period: AccountingPeriod | None = None) -> ir.Table:
         """Return incomes per head alone, with ``persons, weight, income_basis, income_reason, period_to``.
@@ -156,14 +166,32 @@ class KnownCounty:
             return self.accounts(period).select(*INCOMES)
         return self._with_money("incomes", accounts.household_incomes, period)
 
-    def _with_money(self, what: str, build: Callable[..., ir.Table], period: AccountingPeriod) -> ir.Table:
-        def make() -> ir.Table:
-            wider = self._of_more_moments(what, period)
-            if wider is not None:
-                return store_query(self.county, _at_moments, wider=wider, clock=self.clock)
-            return store_query(self, build, money=income_accounts(self.county, self.moments, period))
+    def _with_money(
+        self,
+        what: str,
+        build: Callable[..., ir.Table],
+        period: AccountingPeriod,
+        reader: RecordsReader | None = None,
+    ) -> ir.Table:
+        anew = not self._is_made(what, period)
 
-        return self._once(what, make, period)
+        def make() -> ir.Table:
+            if not anew:
+                wider = self._of_more_moments(what, period)
+                return store_query(self.county, _at_moments, wider=wider, clock=self.clock)
+            money = income_accounts(self.county, self.moments, period, reader, what == "persons")
+            return store_query(self, build, money=money)
+
+        table = self._once(what, make, period)
+        if reader is not None and not anew:
+            for records in known_records(self.county, self.moments, reader.counts_rows):
+                reader.read(records)
+        return table
+
+    def _is_made(self, what: str, period: AccountingPeriod) -> bool:
+        """Say whether a relation is there already, of these moments or of more."""
+        made = (what, self.moments, period) in self.county.cached
+        return made or self._of_more_moments(what, period) is not None
 
     def _of_more_moments(self, what: str, period: AccountingPeriod) -> ir.Table | None:
         """Return what was made before of these moments and others; each moment's rows are its own."""

@@ -84,7 +84,8 @@ class Panel:
     first
         Ordinal of the first month of the axis.
     amounts
-        Table to int64 array ``[code, household, month]`` in ten-thousandths of a yuan.
+        Table to int64 array ``[code, household, month]`` in ten-thousandths of a yuan. In memory the
+        households of a month lie side by side, so that a window is summed a month at a time.
     counts
         Table to an array of the same shape: how many rows stand behind each amount, or only whether there is
         one where nothing is ever corrected.
@@ -101,7 +102,13 @@ class Panel:
 
     def present(self, table: str) -> np.ndarray:
         """Return whether a household has a row in a month, ``[household, month]``."""
-        return np.asarray(self.counts[table].any(axis=0))
+        if table not in self._present:
+            self._present[table] = np.ascontiguousarray(self.counts[table].any(axis=0))
+        return self._present[table]
+
+    @cached_property
+    def _present(self) -> dict[str, np.ndarray]:
+        return {}
 
     def window(self, table: str, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """Sum every code of a table over ``[start, stop)`` of each household.
@@ -188,7 +195,7 @@ def window_sums(sums: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.nda
 
 @dataclass(frozen=True)
 class Cells:
-    """Rows of one month as places in a dense ``[code, household, month]``, part by part.
+    """Rows of one month as places in a dense ``[code, month, household]``, part by part.
 
     Parameters
     ----------
@@ -266,28 +273,30 @@ class Records:
         """
         first = min(first, self.first)
         months = max(last, self.last) - first + 1
-        own = _Axis(self.last - self.first + 1, self.first - first, months)
+        own = _Axis(len(self.ids), self.last - self.first + 1, self.first - first, months)
         amounts, counts, changes = {}, {}, {}
         for table in CODE_COLUMN:
-            shape = (len(codes(table, CODE_COLUMN[table])), len(self.ids), months)
+            shape = (len(codes(table, CODE_COLUMN[table])), months, len(self.ids))
             amounts[table] = np.zeros(shape, dtype=np.int64)
             rows = self.monthly[table]
             changes[table] = [rows.added()] if rows.until is None else [rows.added(), rows.ended()]
             whether = rows.until is None and not count_rows
             counts[table] = np.zeros(shape, dtype=bool if whether else np.int32)
+        by_household = [{t: a.transpose(0, 2, 1) for t, a in part.items()} for part in (amounts, counts)]
         before = np.iinfo(np.int64).min
         for day in days:
             for table, of_table in changes.items():
                 for change in of_table:
                     change.add(before, day, amounts[table], counts[table], own)
             before = day
-            yield Panel(first, amounts, counts)
+            yield Panel(first, *by_household)
 
 
 @dataclass(frozen=True)
 class _Axis:
     """How places on one axis of months lie on another, longer one."""
 
+    households: int
     months: int
     offset: int
     of_months: int
@@ -297,8 +306,9 @@ class _Axis:
         place = place.astype(np.int64)
         if self.months == self.of_months:
             return place
-        row, month = np.divmod(place, self.months)
-        return np.asarray(row * self.of_months + month + self.offset)
+        code = place // (self.months * self.households)
+        longer = (self.of_months - self.months) * self.households
+        return np.asarray(place + code * longer + self.offset * self.households)
 
 
 _ROWS_AT_ONCE = 2**17  # what is made of so many stays in the processor's cache
@@ -362,12 +372,12 @@ def _read(county: County) -> Records:
     first, last = _span(county)
     monthly, totals = {}, {}
     for table in CODE_COLUMN:
-        # Places are made in the engine, of a household's first place and the width of a code.
+        # Places are made in the engine, of a household's first place and the widths of a month and of a code.
         months = last - first + 1
         number = np.arange(len(ids), dtype=np.int64)
-        width = np.full(len(ids), len(ids) * months)
+        step, width = np.full(len(ids), len(ids)), np.full(len(ids), len(ids) * months)
         numbered = {"household_id": ids, "number": pa.array(number, pa.int32()), "since": households["since"]}
-        places = pa.table({**numbered, "place": number * months - first, "width": width})
+        places = pa.table({**numbered, "place": number - first * step, "step": step, "width": width})
         wide = len(ids) * months * (len(codes(table, CODE_COLUMN[table])) + 1) > _NEVER
         monthly[table] = _cells(fetch_arrow(county, _monthly, table, wide, numbered=places))
         _refuse_large(table, monthly[table].amount)
@@ -430,7 +440,7 @@ def _monthly(county: Shape, table: str, wide: bool, numbered: ir.Table) -> ir.Ta
     t = _numbered(county, table, numbered)
     if county.facts.get(f"spans.{table}", False):
         t = t.filter(t.month_from == t.month_to)
-    place = t.code.cast("int64") * t.width + t.place + t.month_to
+    place = t.code.cast("int64") * t.width + t.month_to.cast("int64") * t.step + t.place
     t = t.mutate(place=place if wide else place.cast("int32"))
     # Columns that say nothing are not carried out of the engine.
     return t.select("place", "units", "known", *(c for c in ("until",) if c in t.columns))

@@ -82,6 +82,13 @@ class States:
         valid[household[since <= as_of]] = True
         return Places(valid, township, self.names, first_possible, first_possible == OPEN)
 
+    def valid_at(self, known_by: int, as_of: int) -> np.ndarray:
+        """Return whether a household has a row that is known and valid by then, or of the snapshot's day."""
+        begun = (self.valid_from <= as_of) | (self.valid_from == self.snapshot)
+        out = np.zeros(self.households, bool)
+        out[self.household[(self.known <= known_by) & begun]] = True
+        return out
+
 
 def read_states(county: County, records: Records) -> States:
     """Return the states of a county's households as arrays, read once for a county."""

@@ -1,0 +1,171 @@
+"""A matrix of features: a row for each household and as-of, kept as arrays until somebody wants a frame.
+
+While it is filled the rows lie date by date, every date with all households that have a number, so that what
+is made of one date is written as it comes; who is not known at a date has NaN there. What the engine answers
+comes in any order and is put in its place by number. The order of the frame, by household and date, is made
+once at the end, column by column in the matrix itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskmodel.households import Moment
+
+KEY = ["household_id", "as_of"]
+PLACE = ["township", "village"]
+ID_COLUMNS = [*KEY, *PLACE]
+ROW = "row"  # where a row of the matrix lies, for answers of the engine
+
+
+@dataclass(frozen=True)
+class MatrixRows:
+    """Which household and date each row is.
+
+    Parameters
+    ----------
+    ids
+        Household numbers, in order.
+    moments
+        The as-of dates, ascending.
+    known
+        ``household_id, as_of, township, village`` of every household known at a date, in any order.
+    """
+
+    ids: pa.Array
+    moments: Sequence[Moment]
+    known: pa.Table
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many dates, and how many households with a number."""
+        return len(self.moments), len(self.ids)
+
+    @cached_property
+    def at(self) -> np.ndarray:
+        """Where each row stands in ``known``, −1 where the household is not known at the date."""
+        out = np.full(len(self.moments) * len(self.ids), -1, np.int64)
+        out[self.places(self.known)] = np.arange(self.known.num_rows)
+        return out
+
+    @cached_property
+    def there(self) -> np.ndarray:
+        """Whether each household is known at each date."""
+        return np.asarray(self.at >= 0)
+
+    @cached_property
+    def _days(self) -> np.ndarray:
+        return np.array([m.as_of for m in self.moments], "datetime64[D]").astype(np.int32)
+
+    def date(self, moment: Moment) -> slice:
+        """Return the rows of one date, while the matrix is filled."""
+        start = self.moments.index(moment) * len(self.ids)
+        return slice(start, start + len(self.ids))
+
+    def places(self, table: pa.Table) -> np.ndarray:
+        """Return the rows of a table's ``household_id, as_of``, −1 for households that have no number."""
+        number = pc.index_in(table["household_id"], self.ids).fill_null(-1).to_numpy().astype(np.int64)
+        day = table["as_of"].cast(pa.date32()).cast(pa.int32()).to_numpy()
+        return np.where(number < 0, -1, np.searchsorted(self._days, day) * len(self.ids) + number)
+
+    def by_household(self, values: np.ndarray) -> np.ndarray:
+        """Return values of all rows as the frame has them: by household and date, of those that are known."""
+        turned = values.reshape(self.shape).T
+        return np.ascontiguousarray(turned).reshape(-1) if self.there.all() else turned[self._there_turned]
+
+    @cached_property
+    def _there_turned(self) -> np.ndarray:
+        return self.there.reshape(self.shape).T
+
+    def keys(self) -> pd.DataFrame:
+        """Return ``household_id, as_of, township, village`` as the frame has them."""
+        table = self.known.select(ID_COLUMNS).take(pa.array(self.by_household(self.at)))
+        out = table.to_pandas(date_as_object=False)
+        return out.assign(as_of=out["as_of"].astype("datetime64[s]"))
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Features by row, NaN where there is no value; and quantities that features are made of.
+
+    Parameters
+    ----------
+    names
+        The features, in column order.
+    rows
+        What each row is.
+    """
+
+    names: Sequence[str]
+    rows: MatrixRows
+    _beside: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        return np.full((len(self.names), len(self.rows.there)), np.nan)
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether there is such a feature or quantity."""
+        return name in self._columns or name in self._beside
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a feature or a quantity, to be read or written in place."""
+        return self._beside[name] if name in self._beside else self._values[self._columns[name]]
+
+    def add_beside(self, name: str) -> None:
+        """Make room for a quantity that is no feature."""
+        self._beside[name] = np.full(len(self.rows.there), np.nan)
+
+    def put(self, table: pa.Table, otherwise: Mapping[str, float]) -> None:
+        """Write an answer of the engine into the rows of its ``household_id, as_of``.
+
+        Parameters
+        ----------
+        table
+            Features and quantities as float64, null for no value.
+        otherwise
+            What stands where the answer has null or no row, by feature; NaN by default.
+        """
+        places = self.rows.places(table)
+        own = places >= 0
+        some = slice(None) if own.all() else own
+        for name in table.column_names:
+            if name not in KEY:
+                instead, target = otherwise.get(name, np.nan), self[name]
+                target[:] = instead
+                target[places[some]] = table[name].fill_null(instead).to_numpy()[some]
+
+    def inputs(self, names: Sequence[str]) -> pa.Table:
+        """Return ``row``, the date, the places and some columns of the rows that are known, null for NaN."""
+        some = slice(None) if self.rows.there.all() else self.rows.there
+        known = self.rows.known.select(["as_of", *PLACE]).take(pa.array(self.rows.at[some]))
+        columns: dict[str, pa.Array] = {ROW: pa.array(np.arange(len(self.rows.there), dtype=np.int32)[some])}
+        columns |= {name: known[name] for name in known.column_names}
+        columns |= {name: pa.array(self[name][some], from_pandas=True) for name in names}
+        return pa.table(columns)
+
+    def write_rows(self, table: pa.Table) -> None:
+        """Write an answer that says by ``row`` where it belongs."""
+        row = table[ROW].to_numpy()
+        for name in table.column_names:
+            if name != ROW:
+                self[name][row] = table[name].to_numpy()
+
+    def frame(self) -> pd.DataFrame:
+        """Return the matrix as a frame; it is turned in place and cannot be filled any more."""
+        n = int(self.rows.there.sum())
+        for column in self._values:
+            column[:n] = self.rows.by_household(column)
+        frame = pd.DataFrame(self._values[:, :n].T, columns=list(self.names), copy=False)
+        return pd.concat([self.rows.keys(), frame], axis=1)
