@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from riskmodel import features, rules, targets
-from riskmodel.data import County, compiled, from_frames
+from riskmodel.data import County, compiled, from_frames, query_store
 from riskmodel.data.parse import unfused_selects
 from riskmodel.households import accounts, known_county, point_in_time
 from riskmodel.households.income import income_accounts
@@ -40,7 +40,7 @@ def county(seed: int) -> County:
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
-    monkeypatch.delenv(compiled.FOLDER, raising=False)
+    monkeypatch.setenv(query_store.FOLDER, "")
 
 
 def in_order(t: pd.DataFrame) -> pd.DataFrame:

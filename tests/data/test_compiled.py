@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import os
 import threading
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from riskmodel.data import About, County, compiled, from_frames
+from riskmodel.data import About, County, compiled, from_frames, query_store
 from riskmodel.data.compiled import Shape
 from riskmodel.data.schema import rows_table
+from riskmodel.features.aggregates import AGGREGATES
+from riskmodel.households import known_county, point_in_time
 
 HOUSEHOLDS = pd.DataFrame(
     {"household_id": ["a", "b", "c"], "township": ["t", None, "t"], "lifted_year": [2016, None, 2018]}
@@ -23,7 +27,7 @@ HOUSEHOLDS = pd.DataFrame(
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
-    monkeypatch.delenv(compiled.FOLDER, raising=False)
+    monkeypatch.setenv(query_store.FOLDER, "")
 
 
 def kept(build: compiled.Build) -> int:
@@ -270,7 +274,8 @@ def written(folder: Path) -> list[Path]:
 def test_another_process_finds_the_texts_that_one_left_in_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(compiled.FOLDER, str(tmp_path))
+    monkeypatch.setenv(query_store.FOLDER, str(tmp_path))
+    monkeypatch.setattr(compiled, "_PACKAGE", "")  # texts of tests are kept as those of the package
     one = county()
     expected = compiled.fetch_frame(one, every_type)
     schema = compiled.query(one, every_type).schema
@@ -288,10 +293,11 @@ def test_another_process_finds_the_texts_that_one_left_in_the_folder(
 def test_other_versions_of_what_writes_texts_have_a_folder_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(compiled.FOLDER, str(tmp_path))
+    monkeypatch.setenv(query_store.FOLDER, str(tmp_path))
+    monkeypatch.setattr(compiled, "_PACKAGE", "")  # texts of tests are kept as those of the package
     compiled.query(county(), every_type)
     monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
-    monkeypatch.setattr(compiled, "_versions", lambda: "another")
+    monkeypatch.setattr(query_store, "_versions", lambda: "another")
     compiled.query(county(), every_type)
     assert len({f.parent for f in written(tmp_path)}) == 2
 
@@ -300,3 +306,56 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     compiled.query(county(), every_type)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_text_that_others_decide_is_not_kept_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This package's files do not tell when a function of somebody else, or a member they register, changes.
+    monkeypatch.setenv(query_store.FOLDER, str(tmp_path))
+    one = county()
+    clock = known_county(one, "2021-01-01").clock
+    before = len(written(tmp_path))
+    compiled.query(one, every_type)
+    assert len(written(tmp_path)) == before
+    alone = dataclasses.replace(AGGREGATES["count"], name="count_again")
+    with AGGREGATES.including(alone):
+        compiled.query(one, point_in_time.known_rows, "households", clock=clock)
+    assert len(written(tmp_path)) == before
+    monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
+    compiled.query(one, point_in_time.known_rows, "households", clock=clock)
+    assert len(written(tmp_path)) > before
+
+
+def test_what_cannot_be_read_on_disk_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(query_store.FOLDER, str(tmp_path))
+    monkeypatch.setattr(compiled, "_PACKAGE", "")
+    expected = compiled.fetch_frame(county(), every_type)
+    for broken in ("", "[]", "{}", '{"text": 1}'):
+        for file in written(tmp_path):
+            file.write_text(broken, encoding="utf-8")
+        monkeypatch.setattr(compiled, "CACHE", compiled._Cache(compiled.MOST_ENTRIES))
+        pd.testing.assert_frame_equal(compiled.fetch_frame(county(), every_type), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes of a folder are those of Unix")
+def test_the_folder_is_the_users_own_and_old_versions_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(query_store.FOLDER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    query_store._private_default.cache_clear()
+    top = tmp_path / "riskmodel" / "queries"
+    old = top / "old"
+    old.mkdir(parents=True, mode=0o700)
+    os.utime(old, (0, 0))
+    query_store.write_entry("k", {"question": "q"})
+    assert query_store.read_entry("k") == {"question": "q"}
+    assert not old.exists()
+    assert written(top)[0].parent.stat().st_mode & 0o077 == 0
+    top.chmod(0o777)  # others could write what the engine runs
+    query_store._private_default.cache_clear()
+    assert query_store.read_entry("k") is None
+    query_store._private_default.cache_clear()

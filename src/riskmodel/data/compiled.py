@@ -6,17 +6,14 @@ it; what differs from run to run (as-of dates, lines, scores) comes in as an inp
 decided by the function, the arguments, the inputs' columns and what it asks of the shape, and kept by
 exactly these: `_Asked` takes down each question and its answer. Tables are placeholders in it.
 
-Texts live as long as the process, or by the versions of their writers in a folder (`FOLDER`), without rows.
+Texts live as long as the process; those that this package's own functions write are also kept on disk
+(`riskmodel.data.query_store`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import gc
-import importlib.metadata
-import json
-import os
 import re
 import threading
 import uuid
@@ -26,7 +23,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import ibis
@@ -36,7 +32,9 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel
 
+from riskmodel.data.query_store import read_entry, write_entry
 from riskmodel.data.schema import About, canonical_schema, empty_table
+from riskmodel.io import Registry
 
 
 class Holder(Protocol):
@@ -58,12 +56,12 @@ class Holder(Protocol):
 Input: TypeAlias = pa.Table | ir.Table | None
 Build = Callable[..., ir.Table]
 
-FOLDER = "RISKMODEL_QUERY_CACHE"
 # A text is at most some 200 kB and has some ten questions; a run over several counties and rule sets needs
 # fewer than a hundred texts.
 MOST_ENTRIES = 5_000
 _PLACEHOLDER = re.compile(r'"@(county|input):([^"]+)"')
 _SCALARS = (str, int, float, bool, type(None))
+_PACKAGE = f"{__name__.partition('.')[0]}."
 _KNOWN = "known "  # before the name of a table of which only the rows known at some moments count
 
 
@@ -229,10 +227,10 @@ class _Cache:
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, str | Query] = OrderedDict()
 
-    def get(self, key: str, shape: Shape, make: Callable[[_Asked], Query]) -> Query:
+    def get(self, key: str, shape: Shape, make: Callable[[_Asked], Query], on_disk: bool = False) -> Query:
         """Return the query of a key and a shape, made on the first call."""
         at = key
-        while (entry := self._entry(at)) is not None:
+        while (entry := self._entry(at, on_disk)) is not None:
             if isinstance(entry, Query):
                 return entry
             at = _answered(at, entry, shape)
@@ -240,24 +238,25 @@ class _Cache:
         query = make(asked)  # not under the lock: two threads may both write the same text
         at = key
         for question in asked.questions:
-            self._keep(at, question)
+            self._keep(at, question, on_disk)
             at = _answered(at, question, shape)
-        self._keep(at, query)
+        self._keep(at, query, on_disk)
         return query
 
-    def _entry(self, key: str) -> str | Query | None:
+    def _entry(self, key: str, on_disk: bool) -> str | Query | None:
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key]
-        entry = _read(key)
+        entry = _read(key) if on_disk else None
         if entry is not None:
             self._remember(key, entry)
         return entry
 
-    def _keep(self, key: str, entry: str | Query) -> None:
+    def _keep(self, key: str, entry: str | Query, on_disk: bool) -> None:
         self._remember(key, entry)
-        _write(key, entry)
+        if on_disk:
+            _write(key, entry)
 
     def _remember(self, key: str, entry: str | Query) -> None:
         with self._lock:
@@ -288,7 +287,7 @@ def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Que
     """Return a query compiled for a county's shape, from the cache where it was compiled before."""
     schemas = {name: None if t is None else _schema(t) for name, t in inputs.items()}
     columns = [(name, schema and _columns_key(schema)) for name, schema in schemas.items()]
-    parts = (_function_key(build), [_key(a) for a in arguments], columns, ibis.options.sql.fuse_selects)
+    parts = (_key(build), [_key(a) for a in arguments], columns, ibis.options.sql.fuse_selects)
 
     def make(asked: _Asked) -> Query:
         given = {n: None if s is None else ibis.table(s, name=f"@input:{n}") for n, s in schemas.items()}
@@ -296,7 +295,8 @@ def query(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Que
             expression = build(asked, *arguments, **given)
             return Query(county.con.compile(expression), expression.schema(), _function_key(build))
 
-    return CACHE.get(sha256(repr(parts).encode()).hexdigest(), county.shape, make)
+    key = sha256(repr(parts).encode()).hexdigest()
+    return CACHE.get(key, county.shape, make, on_disk=_is_of_package(parts))
 
 
 @contextmanager
@@ -400,6 +400,20 @@ def _function_key(build: Callable[..., Any]) -> str:
     return f"{build.__module__}.{name}"
 
 
+def _is_of_package(parts: Any) -> bool:
+    """Say whether nothing but this package's files decides a text: no function or member of somebody else."""
+    return all(name.startswith(_PACKAGE) for name in _functions(parts)) and not Registry.others
+
+
+def _functions(part: Any) -> Iterator[str]:
+    """Yield the functions that a key names."""
+    if isinstance(part, tuple) and len(part) == 2 and part[0] == "function":
+        yield str(part[1])
+    elif isinstance(part, tuple | list):
+        for inner in part:
+            yield from _functions(inner)
+
+
 def _key(value: Any) -> Any:
     """Return a value's part of the key: equal only where the text is sure to be equal (1 is not True)."""
     if isinstance(value, _SCALARS):
@@ -420,46 +434,24 @@ def _key(value: Any) -> Any:
     raise TypeError(f"a {kind} cannot be part of a compiled query's key")
 
 
-@functools.cache
-def _versions() -> str:
-    """Return a digest of all that writes texts: this package's files and the libraries' versions."""
-    home = Path(__file__).resolve().parents[1]
-    files = sorted(path for path in home.rglob("*") if path.suffix in (".py", ".yaml"))
-    own: list[Any] = [(str(f.relative_to(home)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    own += [importlib.metadata.version(name) for name in ("ibis-framework", "sqlglot", "duckdb")]
-    return sha256(repr(own).encode()).hexdigest()
-
-
-def _file(key: str) -> Path | None:
-    folder = os.environ.get(FOLDER)
-    return Path(folder) / _versions() / f"{key}.json" if folder else None
-
-
 def _read(key: str) -> str | Query | None:
-    """Return the entry that another process left in the folder, if there is a folder and a whole file."""
-    path = _file(key)
-    if path is None or not path.is_file():
+    """Return the entry that another process left on disk, if there is a whole one."""
+    content = read_entry(key)
+    if content is None:
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
     if "question" in content:
         return str(content["question"])
-    with suppress(ibis.common.annotations.SignatureValidationError):  # a column of nulls has no name to read
+    # A column of nulls has no name to read.
+    with suppress(ibis.common.annotations.SignatureValidationError, KeyError, TypeError, ValueError):
         return Query(content["text"], ibis.schema(dict(content["schema"])), content["build"])
     return None
 
 
 def _write(key: str, entry: str | Query) -> None:
-    path = _file(key)
-    if path is None:
-        return
     content: dict[str, Any] = {"question": entry}
     if isinstance(entry, Query):
         content = {"text": entry.text, "schema": _columns_key(entry.schema), "build": entry.build}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed: another process reads the whole file or none.
-    beside = path.with_suffix(f".{uuid.uuid4().hex}")
-    beside.write_text(json.dumps(content), encoding="utf-8")
-    beside.replace(path)
+    write_entry(key, content)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ of rows of other tables and of features, and gives columns that are put in their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +102,7 @@ class _FeatureBuild:
     def fill(self) -> None:
         """Make every feature."""
         by_month = [f for f in self.of(*MONTHLY) if self.known.has(f.source)]
+        self._leave_empty(f for f in self.of(*MONTHLY) if not self.known.has(f.source))
         self._accounts(monthly.MonthlyFeatures(by_month, self.period.months, self.matrix))
         for f in by_month:
             self._finish(f)
@@ -133,6 +134,7 @@ class _FeatureBuild:
         """Write the features of one source of rows, members or observations."""
         table = self._table_of(source, features)
         if table is None:  # the county lacks it
+            self._leave_empty(features)
             return
         zero = [f.id for f in features if source in (*EVENTS, "assets") and records.is_zero_without_row(f)]
         self.matrix.put(table, dict.fromkeys(zero, 0.0))
@@ -157,6 +159,10 @@ class _FeatureBuild:
             return fetch_arrow(known, records.asset_features, features)
         windows = records.observation_windows(features, known.moments)
         return fetch_arrow(known, records.indicator_features, features, windows=windows)
+
+    def _leave_empty(self, features: Iterable[Feature]) -> None:
+        for f in features:
+            self.matrix[f.id].fill(np.nan)
 
     def _finish(self, f: Feature) -> None:
         """Divide a feature as declared, NaN where there is nobody or no income, and clip it to its bounds."""

@@ -77,8 +77,22 @@ class MatrixRows:
 
     def by_household(self, values: np.ndarray) -> np.ndarray:
         """Return values of all rows as the frame has them: by household and date, of those that are known."""
+        out = np.empty(self.count, values.dtype)
+        self.turn(values, out)
+        return out
+
+    def turn(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Write values of all rows as the frame has them into the first places of an array."""
         turned = values.reshape(self.shape).T
-        return np.ascontiguousarray(turned).reshape(-1) if self.there.all() else turned[self._there_turned]
+        if self.count == values.size:
+            np.copyto(out.reshape(turned.shape), turned)
+        else:
+            out[: self.count] = turned[self._there_turned]
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows are of a household that is known at the date."""
+        return int(np.count_nonzero(self.there))
 
     @cached_property
     def _there_turned(self) -> np.ndarray:
@@ -95,6 +109,8 @@ class MatrixRows:
 class FeatureMatrix:
     """Features by row, NaN where there is no value; and quantities that features are made of.
 
+    Every feature is to be written whole, by `put`, `write_rows` or in place.
+
     Parameters
     ----------
     names
@@ -108,12 +124,13 @@ class FeatureMatrix:
     _beside: dict[str, np.ndarray] = field(default_factory=dict, init=False)
 
     @cached_property
-    def _values(self) -> np.ndarray:
-        return np.full((len(self.names), len(self.rows.there)), np.nan)
+    def _storage(self) -> np.ndarray:
+        # One column more: in the end each is turned into the place of the one before it.
+        return np.empty((len(self.names) + 1, len(self.rows.there)))
 
     @cached_property
     def _columns(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.names)}
+        return {name: i for i, name in enumerate(self.names, 1)}
 
     def __contains__(self, name: str) -> bool:
         """Say whether there is such a feature or quantity."""
@@ -121,11 +138,11 @@ class FeatureMatrix:
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return a feature or a quantity, to be read or written in place."""
-        return self._beside[name] if name in self._beside else self._values[self._columns[name]]
+        return self._beside[name] if name in self._beside else self._storage[self._columns[name]]
 
     def add_beside(self, name: str) -> None:
         """Make room for a quantity that is no feature."""
-        self._beside[name] = np.full(len(self.rows.there), np.nan)
+        self._beside[name] = np.empty(len(self.rows.there))
 
     def put(self, table: pa.Table, otherwise: Mapping[str, float]) -> None:
         """Write an answer of the engine into the rows of its ``household_id, as_of``.
@@ -164,8 +181,8 @@ class FeatureMatrix:
 
     def frame(self) -> pd.DataFrame:
         """Return the matrix as a frame; it is turned in place and cannot be filled any more."""
-        n = int(self.rows.there.sum())
-        for column in self._values:
-            column[:n] = self.rows.by_household(column)
-        frame = pd.DataFrame(self._values[:, :n].T, columns=list(self.names), copy=False)
+        for i in range(len(self.names)):
+            self.rows.turn(self._storage[i + 1], self._storage[i])
+        values = self._storage[: len(self.names), : self.rows.count]
+        frame = pd.DataFrame(values.T, columns=list(self.names), copy=False)
         return pd.concat([self.rows.keys(), frame], axis=1)

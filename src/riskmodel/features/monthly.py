@@ -8,7 +8,7 @@ a total over several months is never spread over months (data contract, "Coverag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -152,12 +152,8 @@ def _value(f: Feature, months: AlignedMonths) -> np.ndarray:
     way, window = monthly_way(f), months.window(f)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = way.value(window if way.months == "all" else window.known())
-    if way.months == "any":
-        return np.where(months.end == NOWHERE, np.nan, value)
-    enough = window.whole if way.months == "all" else window.months_recorded >= (f.least_months or 1)
-    if f.missing == "null_if_no_income":
-        enough = enough & (~months.without_income(f) | months.stated)
-    return np.where(enough, value, np.nan)
+    wanting = months.wanting(f, window)
+    return value if wanting is None else np.where(wanting, np.nan, value)
 
 
 @dataclass(frozen=True)
@@ -202,6 +198,7 @@ class AlignedMonths:
     end: np.ndarray
     reach: int
     _series: dict[str | None, Series] = field(default_factory=dict)
+    _wanting: dict[Hashable, np.ndarray | None] = field(default_factory=dict)
 
     def window(self, f: Feature) -> MonthlyWindow:
         """Return the window of a feature."""
@@ -215,6 +212,24 @@ class AlignedMonths:
         if over not in self._series:
             self._series[over] = self._make(over)
         return self._series[over]
+
+    def wanting(self, f: Feature, window: MonthlyWindow) -> np.ndarray | None:
+        """Return who has no value because of what is not on record; None where everybody has one."""
+        way, recorded = monthly_way(f).months, window.series.recorded
+        # Windows of codes that no span is taken off of share what is on record.
+        key = (id(recorded), way, window.start, window.stop, f.lag, f.least_months, f.missing)
+        if key not in self._wanting:
+            mask = self._who_is_wanting(f, way, window)
+            self._wanting[key] = mask if mask.any() else None
+        return self._wanting[key]
+
+    def _who_is_wanting(self, f: Feature, way: str, window: MonthlyWindow) -> np.ndarray:
+        if way == "any":
+            return np.asarray(self.end == NOWHERE)
+        enough = window.whole if way == "all" else window.months_recorded >= (f.least_months or 1)
+        if f.missing == "null_if_no_income":
+            enough = enough & (~self.without_income(f) | self.stated)
+        return np.asarray(~enough)
 
     @cached_property
     def stated(self) -> np.ndarray:

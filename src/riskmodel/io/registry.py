@@ -5,15 +5,24 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from riskmodel.errors import SpecError, did_you_mean
 from riskmodel.io.arguments import field_problems
 
 # A member's name is a column, an anchor and a word of the command line.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+def _caller() -> str:
+    """Return the module that called into this one."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in (__name__, "contextlib"):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
 
 
 class Member(Protocol):
@@ -46,6 +55,9 @@ class Registry(Mapping[str, M]):
     check : callable, optional
         Returns what else is wrong with a member, in words, beside the types of its fields and its name.
     """
+
+    # Members of any family that code outside the package has registered: its files do not tell of them.
+    others: ClassVar[list[object]] = []
 
     def __init__(
         self, kind: str, package: str, check: Callable[[M], Iterable[str]] = lambda member: ()
@@ -88,6 +100,8 @@ class Registry(Mapping[str, M]):
             raise SpecError(f"{self.kind} {member.name!r} cannot be registered: {'; '.join(problems)}")
         if self._members.setdefault(member.name, member) is not member:
             raise SpecError(f"{self.kind} {member.name!r} is registered twice; give one of them another name")
+        if not _caller().startswith(f"{__name__.partition('.')[0]}."):
+            Registry.others.append(member)
         return member
 
     @contextmanager
@@ -110,6 +124,7 @@ class Registry(Mapping[str, M]):
         finally:
             if self._members.get(member.name) is member:
                 del self._members[member.name]
+                Registry.others[:] = [other for other in Registry.others if other is not member]
 
     def unknown(self, name: str, also: str = "") -> SpecError:
         """Return the error for a name that no member has.
