@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from riskmodel import features
 from riskmodel.data import About, County
 from riskmodel.data.county import county_of_frames
 from riskmodel.features import FeatureSet, monthly
+from riskmodel.households import build_records
 
 from . import counties
 
@@ -73,6 +76,27 @@ def test_a_county_taken_in_pieces_is_the_same_county(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(monthly, "HOUSEHOLDS_AT_ONCE", 3)
     in_pieces = features.build_features(county, some, ["2020-03-31", "2021-06-30"])
     pd.testing.assert_frame_equal(whole, in_pieces, check_exact=True)
+
+
+def test_what_is_on_record_is_made_once_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Accounts and windows over months look at the same records; accounts are made only where a feature asks.
+    made: list[dt.date] = []
+    months_on_record = build_records.months_on_record
+
+    def counted(*args: Any) -> Any:
+        made.append(args[4])
+        return months_on_record(*args)
+
+    monkeypatch.setattr(build_records, "months_on_record", counted)
+    dates, county = ["2020-03-31", "2021-06-10"], county_of_frames(counties.frames(3, households=5))
+    whole = features.build_features(county, EVERY, dates)
+    assert [str(day) for day in made] == dates
+    fresh = county_of_frames(counties.frames(3, households=5))
+    heads = [f.id for f in EVERY.features if f.source in ("income", "spending")]
+    alone = features.build_features(fresh, only(EVERY, *heads), dates)
+    assert [str(day) for day in made] == 2 * dates
+    assert not [key for key in fresh.cached if isinstance(key, tuple) and key[0] == "accounts"]
+    pd.testing.assert_frame_equal(alone, whole[alone.columns], check_exact=True)
 
 
 def test_no_household_known_gives_no_row() -> None:

@@ -8,8 +8,12 @@ import pandas as pd
 import pytest
 
 from riskmodel.data import About, from_frames, month_ordinal
+from riskmodel.data.county import county_of_frames
 from riskmodel.households import Moment, dates_outside_records
 from riskmodel.households.build_records import known_records
+from riskmodel.households.coverage import OPEN
+
+from ..features import counties
 
 MAY, JULY = month_ordinal(2021, 5), month_ordinal(2021, 7)
 
@@ -60,6 +64,22 @@ def test_what_is_recorded_later_does_not_move_it():
     assert county.records_through(june, june) == month_ordinal(2021, 6)
     (known,) = known_records(county, [Moment(june, june)])
     assert known.on.through == month_ordinal(2021, 6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_panel_ends_where_the_tables_do(seed):
+    # Households that come later, corrected and late rows: what the panel says is what the query says.
+    frames = counties.frames(seed, row_ids=seed > 0)
+    frames["households"] = frames["households"].assign(
+        valid_from=[f"20{19 + i % 3}-01-01" for i in range(len(frames["households"]))]
+    )
+    days = [dt.date(2019, 6, 30), dt.date(2020, 2, 14), dt.date(2021, 3, 31), dt.date(2023, 1, 1)]
+    moments = [*(Moment(day, day) for day in days), Moment(dt.date(2020, 3, 1), dt.date(2021, 6, 30))]
+    found = {known.moment: known.on.through for known in known_records(county_of_frames(frames), moments)}
+    asked = county_of_frames(frames)
+    expected = {m: asked.records_through(m.as_of, m.known_by) for m in moments}
+    assert {m: OPEN if last is None else last for m, last in expected.items()} == found
+    assert len(set(found.values())) > 2
 
 
 def test_what_is_stated_holds():

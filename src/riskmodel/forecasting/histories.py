@@ -84,13 +84,13 @@ def _first_month(county: County, known_by: dt.date) -> int | None:
 def household_histories(county: County, days: Sequence[dt.date], *, quarters: bool = True) -> pd.DataFrame:
     """Return each household's standing at each day, as it was known then."""
     known = known_county(county, days)
+    recent = _quarters(known) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
     # Of whom nobody is left has no income per head to forecast; of whom it is not known who is left may have.
     year = known.accounts().filter(lambda t: (t.persons > 0) | t.persons.isnull())
     year = year.select(*KEY, *STATE).to_pandas()
     if year.empty:
         raise UsageError(f"no household is known at {', '.join(map(str, days))}: give a later --as-of")
     year["as_of"] = pd.to_datetime(year["as_of"])
-    recent = _quarters(known) if quarters else pd.DataFrame(columns=[*KEY, *QUARTER_NAMES])
     out = year.merge(recent.astype({"as_of": year["as_of"].dtype}), on=KEY, how="left", validate="one_to_one")
     out = out.astype(dict.fromkeys([*YEARS, *QUARTER_NAMES], float))
     out["age_months"] = out["lag_months"].astype(float)
@@ -130,7 +130,7 @@ def later_incomes(county: County, pairs: Iterable[tuple[dt.date, int]], known_by
     if periods.empty:
         return pd.DataFrame(columns=[*KEY, "horizon_months", "actual"])
     known = known_county(county, [Moment(e.date(), known_by) for e in periods["end"].unique()])
-    t = known.accounts().select(*KEY, "pcni", "period_to").to_pandas()
+    t = known.incomes().select(*KEY, "pcni", "period_to").to_pandas()
     end = pd.to_datetime(t.pop("as_of"))
     last = end.map({pd.Timestamp(m.as_of): last_complete_month(m.as_of) for m in known.moments})
     complete = t["pcni"].notna() & (t["period_to"] == last)

@@ -9,6 +9,8 @@ They are written on the rows of a `riskmodel.households.KnownCounty`: one row pe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import ibis
 import ibis.expr.types as ir
 
@@ -76,14 +78,16 @@ def household_accounts(county: Shape, money: ir.Table) -> ir.Table:
 def household_incomes(county: Shape, money: ir.Table) -> ir.Table:
     """Return incomes per head alone: what lines and labels, which look at many windows, ask for."""
     base = _joined(county.rows(HOUSEHOLD_STATES).select(*KEY, "weight"), [money])
-    t = _per_head(_persons_or_none(_joined(base, [_persons(county, base)])))
+    now = PREFIXES[:1]
+    t = _per_head(_persons_or_none(_joined(base, [_persons(county, base, now)]), now), now)
     return t.mutate(income_reason=_income_reason(t)).select(*INCOMES)
 
 
 def household_persons(county: Shape, money: ir.Table) -> ir.Table:
     """Return ``household_id, as_of, persons`` alone: what amounts per head are divided by."""
     base = _joined(county.rows(HOUSEHOLD_STATES).select(*KEY), [money])
-    return _persons_or_none(_joined(base, [_persons(county, base)])).select(*KEY, "persons")
+    now = PREFIXES[:1]
+    return _persons_or_none(_joined(base, [_persons(county, base, now)]), now).select(*KEY, "persons")
 
 
 def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
@@ -95,15 +99,15 @@ def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
     return joined.select(*columns)
 
 
-def _persons(county: Shape, base: ir.Table) -> ir.Table:
+def _persons(county: Shape, base: ir.Table, periods: Sequence[str] = PREFIXES) -> ir.Table:
     """Count the members present on the day that each period asks for."""
     t = county.rows("members")
     t = t.select(*KEY, "member_id", "birth_month", "valid_from", "valid_to")
-    days = [f"{p}persons_on" for p in PREFIXES]
+    days = [f"{p}persons_on" for p in periods]
     t = t.inner_join(base.select(*KEY, "period_to", *days), list(KEY))
     present = {
         f"{p}persons": point_in_time.valid_on(t, t[f"{p}persons_on"]) & _born_by(t, t[f"{p}persons_on"])
-        for p in PREFIXES
+        for p in periods
     }
     t = t.mutate(**present, changed=_after_period(t, t.valid_from) | _after_period(t, t.valid_to))
     flags = [*present, "changed"]
@@ -125,19 +129,19 @@ def _born_by(t: ir.Table, day: ir.DateValue) -> ir.BooleanValue:
     return t.birth_month.isnull() | (t.birth_month <= day.year() * 12 + day.month() - 1)
 
 
-def _persons_or_none(t: ir.Table) -> ir.Table:
+def _persons_or_none(t: ir.Table, periods: Sequence[str] = PREFIXES) -> ir.Table:
     """Return the number of persons, 0 where nobody is there and null where a record of members is wanting."""
     persons = {
         f"{p}persons": ibis.ifelse(
             t[f"{p}persons_unknown"], ibis.null("int32"), t[f"{p}persons"].fill_null(0)
         )
-        for p in PREFIXES
+        for p in periods
     }
     return t.mutate(**persons)
 
 
-def _per_head(t: ir.Table) -> ir.Table:
-    return t.mutate(**{f"{p}pcni": t[f"{p}net_income"] / t[f"{p}persons"].nullif(0) for p in PREFIXES})
+def _per_head(t: ir.Table, periods: Sequence[str] = PREFIXES) -> ir.Table:
+    return t.mutate(**{f"{p}pcni": t[f"{p}net_income"] / t[f"{p}persons"].nullif(0) for p in periods})
 
 
 def _income_reason(t: ir.Table) -> ir.StringValue:

@@ -184,9 +184,9 @@ def _have(known: KnownRecords, accounts: IncomeAccounts, need: Need) -> np.ndarr
         have &= accounts.usable
     for name in need.sums:
         if name == "rigid":
-            have &= accounts.sums[0].spending_known
+            have &= accounts.sums().spending_known
         else:
-            have &= accounts.sums[("income", "previous").index(name)].net_known
+            have &= accounts.sums(("income", "previous").index(name)).net_known
     if need.window:
         stop = np.full(known.households, known.last_month + 1)
         if need.follows_lag:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,9 @@ RIGID_CATEGORIES = ("medical", "education", "housing", "disaster", "accident")
 
 
 PREFIXES = ("", "previous_", "before_previous_")
+
+
+Asked: TypeAlias = Literal["all", "incomes", "persons"]
 
 
 EARNING_SOURCES = {"wage": ("wage",), "earning": ("wage", "transfer")}  # what counts as a month with earnings
@@ -56,22 +60,32 @@ class IncomeAccounts:
         return period.chosen & (period.lag <= allowed)
 
     @cached_property
-    def sums(self) -> list[Sums]:
-        """The current period and the two before it."""
-        return [add_up(self.known, self.period, back) for back in range(len(PREFIXES))]
+    def _sums(self) -> dict[int, Sums]:
+        return {}
 
-    def columns(self) -> dict[str, pa.Array]:
-        """Return the columns of `income_accounts` but for household and day."""
-        now, period = self.sums[0], self.period
+    def sums(self, back: int = 0) -> Sums:
+        """Return what the current period adds up to, or one before it."""
+        if back not in self._sums:
+            self._sums[back] = add_up(self.known, self.period, back)
+        return self._sums[back]
+
+    def columns(self, asked: Asked = "all") -> dict[str, pa.Array]:
+        """Return the columns of `income_accounts` but for household and day, or some of them."""
+        if asked == "persons":
+            return {"period_to": self._period_to} | self._persons_columns(PREFIXES[:1])
+        if asked == "incomes":
+            out = {"period_to": self._period_to, "income_basis": self._basis}
+            out |= self._net_incomes(PREFIXES[:1]) | {"records_reason": self._first_reason(self._reasons())}
+            return out | self._persons_columns(PREFIXES[:1])
+        now, period = self.sums(), self.period
         start, stop = period.bounds(0)
-        out: dict[str, pa.Array] = {
+        out = {
             "period_from": _whole(start, period.chosen),
-            "period_to": _whole(stop - 1, period.chosen),
-            "income_basis": _texts(np.where(period.chosen, np.where(period.by_totals, 1, 0), 2), _BASES),
+            "period_to": self._period_to,
+            "income_basis": self._basis,
             "lag_months": _whole(period.lag, period.chosen),
         }
-        for prefix, sums in zip(PREFIXES, self.sums, strict=True):
-            out[f"{prefix}net_income"] = _yuan(sums.gross - sums.costs, self.usable & sums.net_known)
+        out |= self._net_incomes(PREFIXES)
         known = self.usable & now.income_known & now.any_income
         for i, code in enumerate(codes("income", "source")):
             out[f"income_{code}"] = _yuan(now.income[i], known & ~now.unknown("income", code))
@@ -90,17 +104,36 @@ class IncomeAccounts:
         low, high, bounded = bounds(self.known, period, now, self.usable)
         out["net_low"], out["net_high"] = _yuan(low, bounded), _yuan(high, bounded)
         reasons = self._reasons()
+        out["records_reason"] = self._first_reason(reasons)
+        out["doubts"] = _joined(self._doubts(reasons))
+        return out | self._persons_columns(PREFIXES)
+
+    @property
+    def _period_to(self) -> pa.Array:
+        return _whole(self.period.bounds(0)[1] - 1, self.period.chosen)
+
+    @property
+    def _basis(self) -> pa.Array:
+        period = self.period
+        return _texts(np.where(period.chosen, np.where(period.by_totals, 1, 0), 2), _BASES)
+
+    def _net_incomes(self, prefixes: Sequence[str]) -> dict[str, pa.Array]:
+        out = {}
+        for back, prefix in enumerate(prefixes):
+            sums = self.sums(back)
+            out[f"{prefix}net_income"] = _yuan(sums.gross - sums.costs, self.usable & sums.net_known)
+        return out
+
+    def _first_reason(self, reasons: dict[str, np.ndarray]) -> pa.Array:
         first = np.full(self.known.households, len(reasons))
         for i, mask in reversed(list(enumerate(reasons.values()))):
             first[mask] = i
-        out["records_reason"] = _texts(first, [*reasons, None])
-        out["doubts"] = _joined(self._doubts(reasons))
-        return out | self.persons_columns()
+        return _texts(first, [*reasons, None])
 
-    def persons_columns(self) -> dict[str, pa.Array]:
-        """Return the periods' ends, on which day persons are counted and whether their number is unknown."""
-        out = {"period_to": _whole(self.period.bounds(0)[1] - 1, self.period.chosen)}
-        for prefix, day, unknown in zip(PREFIXES, self._person_days(), self._persons_unknown(), strict=True):
+    def _persons_columns(self, prefixes: Sequence[str]) -> dict[str, pa.Array]:
+        """Return on which day persons are counted and whether their number is unknown."""
+        out, days = {}, self._person_days(len(prefixes))
+        for prefix, day, unknown in zip(prefixes, days, self._persons_unknown(days), strict=True):
             out[f"{prefix}persons_on"] = pa.array(day, pa.int32()).cast(pa.date32())
             out[f"{prefix}persons_unknown"] = pa.array(unknown)
         return out
@@ -114,7 +147,7 @@ class IncomeAccounts:
         return out
 
     def _reasons(self) -> dict[str, np.ndarray]:
-        now, off = self.sums[0], self._members_off(self._person_days()[0])
+        now, off = self.sums(), self._members_off(self._person_days(1)[0])
         return reasons_unknown(
             self.known,
             self.period,
@@ -145,12 +178,12 @@ class IncomeAccounts:
             doubts[doubt] = mask
         return doubts
 
-    def _person_days(self) -> list[np.ndarray]:
+    def _person_days(self, periods: int) -> list[np.ndarray]:
         """Return the day on which persons are counted in each period, as days since 1970."""
         period, as_of = self.period, self.known.moment.as_of
         back = YEAR if self.asked.calendar_year else self.asked.months
         days = []
-        for k in range(len(PREFIXES)):
+        for k in range(periods):
             day = np.full(self.known.households, day_number(add_months(as_of, -back * k)))
             _, stop = period.bounds(k)
             by_span = period.by_totals & (not self.asked.calendar_year)
@@ -163,10 +196,10 @@ class IncomeAccounts:
         on = day[off.household]
         return off.where((off.day_from <= on) & (on <= off.day_to))
 
-    def _persons_unknown(self) -> list[np.ndarray]:
+    def _persons_unknown(self, days: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Say for each period whether a record of members is wanting, or the household was not split off."""
         out = []
-        for day in self._person_days():
+        for day in days:
             unknown = day < self.known.persons_from
             unknown[self._members_off(day).household] = True
             out.append(unknown)
@@ -204,7 +237,7 @@ def income_accounts(
     moments: Sequence[Moment],
     period: AccountingPeriod,
     reader: RecordsReader | None = None,
-    persons_only: bool = False,
+    asked: Asked = "all",
 ) -> pa.Table:
     """Return income and spending over each household's accounting period at each moment.
 
@@ -218,8 +251,9 @@ def income_accounts(
         Which months are accounted.
     reader
         Looks at the same records, so that they need not be made again.
-    persons_only
-        Whether only ``period_to`` and the last of the columns below are asked for: when persons are counted.
+    asked
+        ``incomes``: of the current period alone its end, basis, net income and reason, and when persons are
+        counted; ``persons``: the last with the period's end.
 
     Returns
     -------
@@ -243,9 +277,8 @@ def income_accounts(
     ids = read_records(county).ids
     for known in known_records(county, moments, reader is not None and reader.counts_rows):
         there = pa.array(known.places.known)
-        accounts = IncomeAccounts(known, period)
         columns = {"household_id": ids, "as_of": pa.array([known.moment.as_of] * len(ids), pa.date32())}
-        columns |= accounts.persons_columns() if persons_only else accounts.columns()
+        columns |= IncomeAccounts(known, period).columns(asked)
         if reader is not None:
             reader.read(known)
         parts.append(pa.table(columns).filter(there))

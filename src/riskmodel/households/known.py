@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -168,7 +168,7 @@ class KnownCounty:
 
     def _with_money(
         self,
-        what: str,
+        what: Literal["accounts", "incomes", "persons"],
         build: Callable[..., ir.Table],
         period: AccountingPeriod,
         reader: RecordsReader | None = None,
@@ -179,7 +179,8 @@ class KnownCounty:
             if not anew:
                 wider = self._of_more_moments(what, period)
                 return store_query(self.county, _at_moments, wider=wider, clock=self.clock)
-            money = income_accounts(self.county, self.moments, period, reader, what == "persons")
+            asked = "all" if what == "accounts" else what
+            money = income_accounts(self.county, self.moments, period, reader, asked)
             return store_query(self, build, money=money)
 
         table = self._once(what, make, period)

@@ -6,7 +6,7 @@ calendar months too: one of which a month is not on record is null, never zero.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ from riskmodel.households.sums import add_up
 def recent_sums(known: KnownCounty, months: int, parts: int) -> pd.DataFrame:
     """Return net income of the windows, one before the other, that end with each accounting period.
 
+    Called before the accounts of the same moments it makes them in the same pass.
+
     Parameters
     ----------
     known
@@ -40,19 +42,34 @@ def recent_sums(known: KnownCounty, months: int, parts: int) -> pd.DataFrame:
         One row per household known at a moment: ``household_id, as_of, part_0, part_1, …`` (yuan, the newest
         first); null where a month is not on record, beyond the allowed lag, and for years by totals.
     """
-    frames = []
-    ids = read_records(known.county).ids.to_pandas()
-    for records in known_records(known.county, known.moments):
+    reader = _RecentSums(read_records(known.county).ids.to_pandas(), months, parts)
+    known.accounts(reader=reader)
+    return pd.concat(reader.frames, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _RecentSums:
+    """Windows before the ends of accounting periods, a frame each moment."""
+
+    ids: pd.Series
+    months: int
+    parts: int
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    counts_rows: bool = False
+
+    def read(self, records: KnownRecords) -> None:
+        """Add up the windows of one moment."""
         accounts = IncomeAccounts(records, AccountingPeriod())
         year = accounts.period
-        own = replace(year, length=np.full_like(year.length, months), by_totals=np.zeros_like(year.by_totals))
+        own = replace(
+            year, length=np.full_like(year.length, self.months), by_totals=np.zeros_like(year.by_totals)
+        )
         usable = accounts.usable & ~year.by_totals
-        columns = {"household_id": ids, "as_of": pd.Timestamp(records.moment.as_of)}
-        for k in range(parts):
+        columns = {"household_id": self.ids, "as_of": pd.Timestamp(records.moment.as_of)}
+        for k in range(self.parts):
             sums = add_up(records, own, k)
             columns[f"part_{k}"] = _yuan(sums.gross - sums.costs, usable & sums.net_known)
-        frames.append(pd.DataFrame(columns)[records.places.known])
-    return pd.concat(frames, ignore_index=True)
+        self.frames.append(pd.DataFrame(columns)[records.places.known])
 
 
 def calendar_sums(known: KnownCounty, end: int, months: int) -> pd.DataFrame:
