@@ -34,6 +34,12 @@ class Shape:
     order: int = 1000
 
 
+@pytest.fixture(autouse=True)
+def _others_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let members that these tests register stop no query of other tests from being kept on disk."""
+    monkeypatch.setattr(Registry, "others", [])
+
+
 def test_a_file_in_the_package_is_all_that_a_member_needs(tmp_path: Path, monkeypatch) -> None:
     package = "shapes_of_this_test"
     home = tmp_path / package
