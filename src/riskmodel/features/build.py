@@ -126,7 +126,7 @@ class _FeatureBuild:
         line = self.feature_set.line
         lines = fetch_arrow(self.known, _line_by_date, line, base=base) if _is_relative(line) else None
         for name in quantities:
-            self.matrix.add_beside(name)
+            self.matrix.add_quantity(name)
         table = fetch_arrow(self.known, _of_accounts, self.feature_set, quantities, base=base, line=lines)
         self.matrix.put(table, {})
 

@@ -121,7 +121,7 @@ class FeatureMatrix:
 
     names: Sequence[str]
     rows: MatrixRows
-    _beside: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+    _quantities: dict[str, np.ndarray] = field(default_factory=dict, init=False)
 
     @cached_property
     def _storage(self) -> np.ndarray:
@@ -134,15 +134,15 @@ class FeatureMatrix:
 
     def __contains__(self, name: str) -> bool:
         """Say whether there is such a feature or quantity."""
-        return name in self._columns or name in self._beside
+        return name in self._columns or name in self._quantities
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return a feature or a quantity, to be read or written in place."""
-        return self._beside[name] if name in self._beside else self._storage[self._columns[name]]
+        return self._quantities[name] if name in self._quantities else self._storage[self._columns[name]]
 
-    def add_beside(self, name: str) -> None:
+    def add_quantity(self, name: str) -> None:
         """Make room for a quantity that is no feature."""
-        self._beside[name] = np.empty(len(self.rows.there))
+        self._quantities[name] = np.empty(len(self.rows.there))
 
     def put(self, table: pa.Table, otherwise: Mapping[str, float]) -> None:
         """Write an answer of the engine into the rows of its ``household_id, as_of``.
