@@ -340,6 +340,17 @@ def test_what_cannot_be_read_on_disk_is_written_again(
         pd.testing.assert_frame_equal(compiled.fetch_frame(county(), every_type), expected)
 
 
+def test_a_process_whose_files_have_changed_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(query_store.FOLDER, str(tmp_path))
+    monkeypatch.setattr(query_store, "_STARTED", 0.0)
+    monkeypatch.setattr(query_store, "_versions", query_store._versions.__wrapped__)
+    query_store.write_entry("k", {"question": "q"})
+    assert query_store.read_entry("k") is None
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes of a folder are those of Unix")
 def test_the_folder_is_the_users_own_and_old_versions_are_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ from typing import Any
 
 FOLDER = "RISKMODEL_QUERY_CACHE"  # names the folder; set to nothing, nothing is kept
 LIBRARIES = ("ibis-framework", "sqlglot", "duckdb")
+_STARTED = time.time()
 _KEPT_SECONDS = 30 * 86_400  # of another version's texts since they were last added to
 
 
@@ -75,10 +76,9 @@ def default_folder() -> Path:
 def _folder() -> Path | None:
     """Return the folder of this version's texts, None where nothing is to be kept."""
     named = os.environ.get(FOLDER)
-    if named is not None:
-        return Path(named) / _versions() if named else None
-    top = _private_default()
-    return None if top is None else top / _versions()
+    top = _private_default() if named is None else Path(named) if named else None
+    versions = None if top is None else _versions()
+    return None if top is None or versions is None else top / versions
 
 
 @functools.cache
@@ -95,10 +95,16 @@ def _private_default() -> Path | None:
 
 
 @functools.cache
-def _versions() -> str:
-    """Return a digest of all that writes texts: this package's files and the libraries' versions."""
+def _versions() -> str | None:
+    """Return a digest of all that writes texts: this package's files and the libraries' versions.
+
+    None where a file has changed since this process read it: what it writes is not what the file says.
+    """
     home, digest = Path(__file__).resolve().parents[1], sha256()
     for path in sorted(path for path in home.rglob("*") if path.suffix in (".py", ".yaml")):
+        found = path.stat()
+        if max(found.st_mtime, found.st_ctime) > _STARTED:
+            return None
         digest.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes() + b"\0")
     digest.update(repr([importlib.metadata.version(name) for name in LIBRARIES]).encode())
     return digest.hexdigest()
