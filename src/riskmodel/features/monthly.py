@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,7 @@ HOUSEHOLDS_AT_ONCE = 4096
 NOWHERE = -(2**30)  # the end of a window that there is not
 
 
+@cache
 def single_codes(table: str) -> tuple[str, ...]:
     """Return the codes of a table by themselves, in contract order."""
     return tuple(c for c in codes(table, CODE_COLUMN[table]) if c not in EQUIVALENT_CODES)

@@ -40,7 +40,7 @@ def _active(rows: DatedRows) -> ir.Value:
 
 def _variation(w: MonthlyWindow) -> np.ndarray:
     level = mean(w.total, w.months)
-    return spread(w.amounts, w.months) / np.where(level > 0, level, np.nan)
+    return spread(w.amounts, w.months, w.fen) / np.where(level > 0, level, np.nan)
 
 
 def _share(w: MonthlyWindow) -> np.ndarray:
@@ -127,7 +127,7 @@ _STANDARD = (
     ),
     Aggregate(
         "std", f"standard deviation of the monthly sums, {_EMPTY} (elsewhere: of the values, two or more)",
-        _MONTHS, monthly=Monthly(lambda w: spread(w.amounts, w.months), least_window=3),
+        _MONTHS, monthly=Monthly(lambda w: spread(w.amounts, w.months, w.fen), least_window=3),
         # Rounded, because a sum of squares depends on the order of rows in its last digits.
         observed=lambda seen: seen.values.cast("float64").std(how="sample").round(DECIMALS),
     ),
@@ -193,7 +193,7 @@ _STANDARD = (
     ),
     Aggregate(
         "std_recorded", "standard deviation of the sums of the months on record", _RECORDED,
-        monthly=Monthly(lambda w: spread(w.amounts, w.months_recorded), "least", 3),
+        monthly=Monthly(lambda w: spread(w.amounts, w.months_recorded, w.fen), "least", 3),
     ),
     Aggregate(
         "rate_recorded", "share of the months on record with an amount above 0", _RECORDED,

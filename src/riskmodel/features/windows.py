@@ -78,6 +78,12 @@ class Series:
         return running_counts(self.amounts)
 
     @cached_property
+    def fen(self) -> np.ndarray | None:
+        """The amounts in fen; None where one is not whole."""
+        fen = self.amounts // _FEN
+        return fen if np.array_equal(fen * _FEN, self.amounts) else None
+
+    @cached_property
     def paid(self) -> np.ndarray:
         """Running counts of the months with an amount above 0."""
         return running_counts(self.amounts > 0)
@@ -128,6 +134,11 @@ class MonthlyWindow:
         return self.series.amounts[self.start : self.stop]
 
     @property
+    def fen(self) -> np.ndarray | None:
+        """The same in fen, where all of the series are."""
+        return None if self.series.fen is None else self.series.fen[self.start : self.stop]
+
+    @property
     def rows(self) -> np.ndarray:
         """How many rows stand behind each amount, ``[month, household]``."""
         return self.series.rows[self.start : self.stop]
@@ -171,7 +182,7 @@ def mean(total: np.ndarray, months: np.ndarray | int) -> np.ndarray:
     return np.asarray(yuan(total) / np.where(np.asarray(months) > 0, months, np.nan))
 
 
-def spread(amounts: np.ndarray, months: np.ndarray | int) -> np.ndarray:
+def spread(amounts: np.ndarray, months: np.ndarray | int, fen: np.ndarray | None = None) -> np.ndarray:
     """Return the standard deviation (of a sample) of months that may be fewer than the rows of the array.
 
     n·Σy² − (Σy)² in whole numbers, exactly: a household with equal wages has a spread of exactly 0.
@@ -182,11 +193,15 @@ def spread(amounts: np.ndarray, months: np.ndarray | int) -> np.ndarray:
         ``[month, household]``, 0 in months that do not count.
     months
         How many count, by household or for all.
+    fen
+        The amounts in fen, where they stand so already.
     """
     n = np.broadcast_to(np.asarray(months, np.int64), amounts.shape[1:])
     # In fen, as nearly all amounts are, the products of more households fit.
-    unit = 1 if (amounts % _FEN).any() else _FEN
-    squares = _squares(amounts // unit if unit > 1 else amounts, n).astype(np.float64)
+    if fen is None and not (amounts % _FEN).any():
+        fen = amounts // _FEN
+    unit = 1 if fen is None else _FEN
+    squares = _squares(amounts if fen is None else fen, n).astype(np.float64)
     return np.asarray(np.sqrt(squares / (UNIT // unit) ** 2 / np.where(n > 1, n * (n - 1), np.nan)))
 
 
