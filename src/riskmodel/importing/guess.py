@@ -278,7 +278,10 @@ def _households(sheet: SheetColumns, key: dict[str, ColumnMap], *, repeated: boo
 
 
 def _members(sheet: SheetColumns, key: dict[str, ColumnMap]) -> TableMap | None:
-    if not sheet.find("members.relation", "members.birth_month", "members.health", "members.schooling"):
+    said = ["members.relation", "members.birth_month", "members.health", "members.schooling"]
+    if "person_number" in key and "household_id" not in key:  # a department's list of persons
+        said += ["members.disability_grade", "members.insured", "members.work_capacity"]
+    if not sheet.find(*said):
         return None
     if not {"household_id", "member_id", "person_number"} & set(key):
         return None

@@ -18,6 +18,7 @@ from riskmodel.data import contract
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import PersonNumber, person_key
+from riskmodel.importing.particulars import add_particulars, split_particulars
 from riskmodel.importing.place_names import settle_spellings
 from riskmodel.importing.sheet_rows import SheetRows
 from riskmodel.importing.snapshots import (
@@ -263,6 +264,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
     for name in (*columns, *_OF_MEMBERS_SHEETS):
         if name not in rows:
             rows[name] = None
+    rows, more = split_particulars(rows)
     _from_numbers(rows, findings)
     _insured(rows, findings)
     take_named_grades(rows, findings)
@@ -292,6 +294,7 @@ def _members(rows: pd.DataFrame, people: People, findings: Findings) -> None:
         rows = _over_time(rows, people, days, findings)
     rows = _once_each(rows, people, findings)
     _index_persons(rows, people)
+    add_particulars(rows, more, findings)
     _ask_heads(rows, findings)
     frame = rows[columns].astype(object)
     people.members = frame.where(frame.notna(), None).reset_index(drop=True)
