@@ -270,6 +270,7 @@ def test_the_verb_tells_what_it_read(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert said["rows"]["income"] == 5
+    assert said["waves"] == {"2010-12": 2, "2011-12": 2, "2014-12": 2}
     assert said["told"] == ["1 observations give no income: unrecorded"]
 
 

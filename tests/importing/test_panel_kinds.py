@@ -128,7 +128,8 @@ def test_who_is_not_met_is_not_judged_by_the_wave_before(tmp_path: Path) -> None
     rows = pd.concat([PERSONS, PERSONS.assign(year=2012).drop_duplicates("pid")])
     rows = rows[(rows["pid"] != 2) | (rows["year"] != 2011)]
     rows["pay"] = rows["pay"].mask((rows["pid"] == 3) & (rows["year"] == 2011))
-    county, _ = run(rows, tmp_path)
+    county, made = run(rows, tmp_path)
+    assert made.waves == {"2010-12": 3, "2011-12": 2, "2012-12": 3}
     assert heads(county, 2011) == {"1": 110, "2": None, "3": None}
     assert set(heads(county, 2012).values()) == {100, 200, 300}
     assert county.frame("unrecorded")["household_id"].tolist() == ["3"]

@@ -156,7 +156,7 @@ def panel(
     made = import_panel_file(file, map_, out)
     for sentence in made.told:
         say(sentence)
-    summary = {"out": str(out), "households": made.households, "rows": made.rows}
+    summary = {"out": str(out), "households": made.households, "waves": made.waves, "rows": made.rows}
     tell(summary | {"told": list(made.told)} if as_json else summary, as_json)
 
 

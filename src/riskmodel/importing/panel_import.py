@@ -28,11 +28,14 @@ class PanelImport:
         How many households, or persons of a panel of persons.
     told
         What was left out and why.
+    waves
+        Households observed at each month (``2010-12``) that has observations: who is missing was not met.
     """
 
     rows: dict[str, int]
     households: int
     told: tuple[str, ...]
+    waves: dict[str, int]
 
 
 class _Packaged(Mapping[str, PanelMap]):
@@ -142,4 +145,5 @@ def _import(file: PanelFile, plan: PanelMap, folder: Path) -> PanelImport:
         write_table(frame, folder / f"{table}.parquet")
     write_text(yaml.safe_dump(made.about, sort_keys=False), folder / "about.yaml")
     households = made.tables["households"]["household_id"].nunique()
-    return PanelImport({t: len(f) for t, f in made.tables.items()}, int(households), tuple(made.told))
+    rows = {table: len(frame) for table, frame in made.tables.items()}
+    return PanelImport(rows, int(households), tuple(made.told), made.waves)

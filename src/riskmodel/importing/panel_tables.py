@@ -36,11 +36,14 @@ class PanelTables:
         What ``about.yaml`` says.
     told
         What was left out and why, one sentence each.
+    waves
+        Households observed at each month.
     """
 
     tables: dict[str, pd.DataFrame]
     about: dict[str, Any]
     told: list[str] = field(default_factory=list)
+    waves: dict[str, int] = field(default_factory=dict)
 
 
 class _Reading:
@@ -492,4 +495,6 @@ def panel_tables(file: PanelFile, plan: PanelMap) -> PanelTables:
     reading = _Reading(file, plan)
     tables = reading.tables()
     order = [name for name in contract().tables if name in tables]
-    return PanelTables({name: tables[name] for name in order}, reading.about(), reading.told)
+    waves = reading.per_household.groupby("month").size()
+    counts = dict(zip(_month_texts(waves.index.to_series()), map(int, waves), strict=True))
+    return PanelTables({name: tables[name] for name in order}, reading.about(), reading.told, counts)
