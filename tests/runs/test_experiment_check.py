@@ -85,6 +85,9 @@ def test_data_are_held_against_it(tmp_path: Path) -> None:
     found = check_experiment(written(tmp_path), county())
     assert found[0].part == "data"
     assert "no table indicators, of which 1 items are asked for: rooms" in found[0].text
+    grouped = EXPERIMENT + "groups: [urban]\n"
+    said = [fault.text for fault in check_experiment(written(tmp_path, grouped), county())]
+    assert "groups: indicators have no item 'urban'" in said
 
 
 def test_the_verb_exits_with_1_where_something_is_wrong(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def check_experiment(name: str | Path, county: County | None = None) -> list[Fau
     if county is not None:
         if chosen is not None:
             faults.add("data", _absent_items(chosen, county))
+        if exp is not None and exp.groups:
+            items = set(county.table("indicators")["item"].to_pyarrow().to_pylist())
+            faults.add(
+                "data", [f"groups: indicators have no item {g!r}" for g in exp.groups if g not in items]
+            )
         if exp is not None and not any(f.part in ("ruleset", "feature_set") for f in faults.found):
             _check_fit(exp, county, faults)
     return faults.found
