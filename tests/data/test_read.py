@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from riskmodel.data import About, County, DataRefused, from_frames, read_county, write_county
+from riskmodel.data import About, County, DataRefused, check_county, from_frames, read_county, write_county
 from riskmodel.data.county import county_of_frames
-from riskmodel.data.read import Reading, read_tables, verify_table
+from riskmodel.data.read import Reading, read_tables
 from riskmodel.data.schema import contract
+from riskmodel.data.verification import verify_table
 from riskmodel.errors import InputRefused
 from riskmodel.households import PRESENT_MEMBERS, known_county, point_in_time
 
@@ -123,6 +124,39 @@ def test_too_many_rejected_rows_are_refused(tmp_path):
     # The row that is equal to another is counted once and not refused; a duplicate key takes both rows.
     assert len(refused.value.rejected) == len(exports.MISTAKES) + 1
     assert len(read_county(folder, max_rejected=0.4).rejected) == len(exports.MISTAKES) + 1
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "reason"),
+    [
+        ("month", [None], "missing value"),
+        ("month", ["第一季", "第二季"], "unparsable date"),
+        ("household_id", ["x1"], "unknown id"),
+        ("recorded_on", ["1990-01-01"], "recorded before it happened"),
+    ],
+)
+def test_one_cause_of_many_rows_is_told_once(tmp_path, column, cells, reason):
+    n = 1200
+    since = {"household_id": ["h1"], "valid_from": "2019-01-01"}
+    homes = pd.DataFrame(since | {"township": "东", "village": "上", "registration": "general"})
+    people = pd.DataFrame(since | {"member_id": "m1", "birth_month": "1980-01"})
+    income = pd.DataFrame({"household_id": "h1", "month": "2020-01", "source": "wage", "amount": range(n)})
+    income = income.assign(row_id=[f"r{i}" for i in range(n)], **{column: (cells * n)[:n]})
+    for name, frame in (("households", homes), ("members", people), ("income", income)):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(DataRefused, match=rf"{n} of {n} rows cannot be used \({reason} {n}\)") as refused:
+        read_county(tmp_path)
+    count, *examples = refused.value.rejected.to_dict("records")
+    assert (count["column"], count["reason"]) == (column, reason)
+    assert str(n) in count["detail"]
+    assert [row["row"] for row in examples] == list(range(2, 22))
+    assert {row["reason"] for row in examples} == {reason}
+    summary, _ = check_county(tmp_path, tmp_path / "out")
+    assert summary["refused"]
+    assert summary["tables"]["income"]["rejected_by_reason"] == {reason: n}
+    assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) < 10_000
+    # Whoever wants to go on all the same has every row.
+    assert len(read_county(tmp_path, max_rejected=1).rejected) == n
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "xlsx"])

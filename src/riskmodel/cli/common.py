@@ -134,6 +134,8 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "--further": (),
     "--sheets": (".html", ".pdf"),
 }
+# Arguments that name what a verb writes: whether a folder, and what a file's name may end in.
+_ARGUMENTS: dict[str, tuple[bool, tuple[str, ...]]] = {"OUT": (True, ()), "OUT.xlsx": (False, (".xlsx",))}
 # What the verb now running has warned of.
 _WARNED: ContextVar[list[str]] = ContextVar("_WARNED")
 
@@ -218,8 +220,8 @@ def _outputs(function: Callable[..., Any]) -> dict[str, tuple[bool, tuple[str, .
             for given in OUTPUTS.keys() & {n for n in names if isinstance(n, str)}:
                 endings = (".yaml", ".yml") if metavar == "MAP.yaml" else OUTPUTS[given]
                 out[name] = (metavar == "DIR", endings)
-            if isinstance(option, typer.models.ArgumentInfo) and metavar == "OUT":
-                out[name] = (True, ())
+            if isinstance(option, typer.models.ArgumentInfo) and metavar in _ARGUMENTS:
+                out[name] = _ARGUMENTS[metavar]
     return out
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RULESETS = ("national-2021", "county-2020", "yingjiang-2022")
 FEATURE_SET = "household-v1"
 EXPERIMENT = "county"
+IMPORTED = 40  # households of the county that is handed over in an office's files
 
 
 class _Steps:
@@ -45,28 +46,30 @@ def demo(
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the main job on a simulated county: simulate, check, judge, learn, score, list, report."""
+    """Run the main job on a simulated county: simulate, check, judge, learn, score, list, report, import."""
     step = _Steps()
-    step(f"1/8 simulating a county of {households} households over {months} months, with its true risks")
+    step(f"1/9 simulating a county of {households} households over {months} months, with its true risks")
     data = _simulate(out, households, months, seed)
-    step("2/8 reading and checking its tables")
+    step("2/9 reading and checking its tables")
     county = _read(data, out)
     day = county.data_through
-    step(f"3/8 judging every household by {len(RULESETS)} official rule sets as of {day}")
+    step(f"3/9 judging every household by {len(RULESETS)} official rule sets as of {day}")
     verdicts = _judge(county, day, out)
-    step(f"4/8 building {FEATURE_SET} as of {day}, with its data dictionary")
+    step(f"4/9 building {FEATURE_SET} as of {day}, with its data dictionary")
     _features(county, day, out)
-    step("5/8 training and evaluating on what came later; logging to MLflow")
+    step("5/9 training and evaluating on what came later; logging to MLflow")
     trained = _train(county, data, store, step)
-    step("6/8 scoring every household, with reasons")
+    step("6/9 scoring every household, with reasons")
     scores = _score(county, day, store, out, verdicts)
-    step(f"7/8 listing whom to visit ({counted(visits, 'visit')})")
+    step(f"7/9 listing whom to visit ({counted(visits, 'visit')})")
     listed = _worklist(county, scores["zh"], visits, seed, out)
-    step("8/8 looking ahead, and writing the report")
+    step("8/9 looking ahead, and writing the report")
     _forecast(county, day, out, store)
     page = _report(trained.run_id, county, day, scores, verdicts, listed, out, store)
+    step(f"9/9 a county of {IMPORTED} households from the files of its office, held against what is true")
+    index = _write_index(_import_files(out / "import", seed), out, page)
     step("done")
-    _close(out, store, page, trained)
+    _close(out, store, page, trained, index)
     if as_json:
         tell({"out": str(out), **trained.summary, "worklist": listed.totals}, as_json)
 
@@ -170,10 +173,95 @@ def _report(
     return presentation.write_report(given, out / "report")
 
 
-def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
+def _import_files(home: Path, seed: int) -> pd.DataFrame:
+    """Write a small county as an office's files, import and check it, and judge both.
+
+    Returns
+    -------
+    DataFrame
+        ``of, county, imported, equal, unknown, known, different``: what both hold, in households and persons;
+        of net income a head and verdicts, how many are equal, unknown or known in one alone, or different.
+    """
+    import pandas as pd
+
+    from riskmodel import data as counties
+    from riskmodel import importing, rules, simulate
+    from riskmodel.io import write_table
+
+    true = simulate.simulate_county(households=IMPORTED, months=36, seed=seed, truth_at=())
+    simulate.write_simulated_county(true, home / "county")
+    simulate.office_files(true, home / "files", seed=seed)
+    importing.write_import(importing.import_files([home / "files"]), home / "imported")
+    counties.check_county(home / "imported", home / "check")
+    read = [counties.read_county(home / name) for name in ("county", "imported")]
+    day = read[0].data_through
+    judged = [rules.evaluate_rules(county, RULESETS[0], day).set_index("household_id") for county in read]
+    made: list[list[Any]] = []
+    for name, key in (("households", "household_id"), ("members", "member_id")):
+        true_ids, ids = (set(county.frame(name)[key]) for county in read)
+        counts = [len(true_ids & ids), len(true_ids - ids), len(ids - true_ids), 0]
+        made.append([name, len(true_ids), len(ids), *counts])
+    everybody = judged[0].index.union(judged[1].index)
+    for name in ("pcni", "category"):
+        one, other = (verdicts[name].reindex(everybody) for verdicts in judged)
+        known, also = (values.notna() & values.ne("unknown") for values in (one, other))
+        equal = one.round(2).eq(other.round(2)) if name == "pcni" else one.eq(other)
+        parts = equal | ~(known | also), known & ~also, also & ~known, ~equal & known & also
+        made.append([name, int(known.sum()), int(also.sum()), *(int(part.sum()) for part in parts)])
+    columns = ["of", "county", "imported", "equal", "unknown", "known", "different"]
+    compared = pd.DataFrame(made, columns=columns)
+    write_table(judged[1].reset_index(), home / "verdicts.csv")
+    write_table(compared, home / "comparison.csv")
+    return compared
+
+
+def _write_index(compared: pd.DataFrame, out: Path, report: Path) -> Path:
+    """Write the page from which everything that the demo made can be opened."""
+    from riskmodel.i18n import both
+    from riskmodel.io import write_text
+    from riskmodel.presentation import Column, Link, Links, PageSection, Paragraph, Row, Table, page_html
+
+    def words(key: str, **values: Any) -> dict[str, str]:
+        return both(f"common.demo.{key}", **values)
+
+    pages = {
+        "report": report, "rules": report.with_name("rules.html"), "list": out / "worklist.xlsx",
+        "forecast": out / "forecast" / "forecast.html", "check": out / "check" / "quality.md",
+    }  # fmt: skip
+    files = {
+        "files": "files", "reading": "imported/reading.xlsx", "tables": "imported",
+        "checked": "check/quality.md", "verdicts": "verdicts.csv", "comparison": "comparison.csv",
+    }  # fmt: skip
+    head = [Column(words(f"columns.{name}"), "text" if name == "of" else "number") for name in compared]
+    rows = [Row([words(f"rows.{row[0]}"), *map(str, row[1:])]) for row in compared.itertuples(index=False)]
+    links = [Link(words(key), path.relative_to(out).as_posix()) for key, path in pages.items()]
+    made = [Link(words(key), f"import/{path}") for key, path in files.items()]
+    page = page_html(
+        words("title"),
+        [
+            PageSection("main", words("main"), [Links(words("open"), links)]),
+            PageSection(
+                "import",
+                words("import"),
+                [
+                    Paragraph(words("how")),
+                    Links(words("open"), made),
+                    Table(head, rows),
+                    Paragraph(words("note"), "note"),
+                ],
+            ),
+        ],
+        language="zh",
+        kind="demo",
+    )
+    return write_text(page, out / "index.html")
+
+
+def _close(out: Path, store: Path, page: Path, trained: Any, index: Path) -> None:
     say("")
     say("Made:")
     for path, what in (
+        (index, "the page to begin with: links to all of this"),
         (out / "county", "the simulated county, with truth.parquet"),
         (out / "check", "what the check of its tables found"),
         (out / "rules", "every household's verdict by three rule sets"),
@@ -187,6 +275,7 @@ def _close(out: Path, store: Path, page: Path, trained: Any) -> None:
         (out / "worklist-chances.csv", "each household's chance of being selected, for the evaluation"),
         (page, "the report, offline, zh and en"),
         (page.with_name("rules.html"), "the rules, this month's verdicts, what changed and why"),
+        (out / "import", "a small county as an office's files, imported, checked, judged and compared"),
         (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
     ):
         say(f"  {path}  -  {what}")

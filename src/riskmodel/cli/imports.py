@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +12,9 @@ from typer.core import TyperGroup
 from riskmodel.cli.common import REFUSED, JsonFlag, LangOption, Pseudonymise, say, tell, verb
 
 if TYPE_CHECKING:
+    from riskmodel.grids import Skipped
     from riskmodel.i18n import Language
-    from riskmodel.importing import ImportResult, SheetGuess
+    from riskmodel.importing import ImportMap, ImportResult, SheetGuess
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")]
 SourcesArgument = Annotated[list[Path], typer.Argument(metavar="SOURCE…", help="Files or folders.")]
@@ -56,11 +57,15 @@ def guess(
     as_json: JsonFlag = False,
 ) -> None:
     """Look at files, sheets and headers, and propose a map of what each holds."""
-    from riskmodel.importing import guess_files, map_comments, question_as_dict, read_sheets, write_map
+    from riskmodel.importing import guess_files, question_as_dict, read_sheets
 
     sheets = read_sheets(sources)
     plan, guesses = guess_files(sheets)
-    write_map(plan, out, map_comments(guesses, _language(lang)))
+    if not guesses:
+        _say_unread(sheets.skipped, _language(lang))
+        say(f"riskmodel: nothing in {_named(sources)} can be read as a table, so there is no map to propose")
+        raise typer.Exit(REFUSED)
+    _write_map(plan, out, guesses, _language(lang))
     questions = [q for g in guesses for q in g.questions]
     _say_questions(questions, _language(lang))
     tell(
@@ -74,6 +79,25 @@ def guess(
         },
         as_json,
     )
+
+
+def _write_map(plan: ImportMap, path: Path, guesses: list[SheetGuess], language: Language) -> None:
+    """Write a map; one of other content that stands there may hold somebody's answers, and is kept."""
+    from riskmodel.importing import map_comments, map_text, set_aside, write_map
+
+    comments = map_comments(guesses, language)
+    if kept := set_aside(path, map_text(plan, comments)):
+        say(f"{path} was there with other content; it is kept as {kept}")
+    write_map(plan, path, comments)
+
+
+def _named(sources: list[Path]) -> str:
+    return ", ".join(str(one) for one in sources)
+
+
+def _say_unread(skipped: Iterable[Skipped], language: Language) -> None:
+    for one in skipped:
+        say(one.why.text(language))
 
 
 def _sheet(one: SheetGuess, language: Language) -> dict[str, Any]:
@@ -108,38 +132,43 @@ def table(
     """Read an office's files into the contract's tables, and account for everything in them."""
     from riskmodel.importing import (
         import_files,
-        map_comments,
         merge_corrections,
         missing_tables,
         read_corrections,
         read_map,
+        refuse_destination,
         stored_corrections,
         write_import,
-        write_map,
     )
 
+    refuse_destination(into, sources, corrections or ())
     plan = read_map(map_) if map_ else None
     given = [c for path in corrections or () for c in read_corrections(path)]
     taken = merge_corrections(stored_corrections(into), given)
     result = import_files(sources, plan, taken, pseudonymise_ids=pseudonymise)
+    _say_result(result, _language(lang))
     write_import(result, into, _language(lang))
+    say(f"the whole account: {into / 'reading.xlsx'}")
     summary = result.as_dict(_language(lang))
-    _say_result(result, _language(lang), into)
     refused = list(result.blocking)
     if refused:
-        path = into / "map.yaml"
-        write_map(result.plan, path, map_comments(result.guesses, _language(lang)))
+        path = map_ or into / "map.yaml"
+        if map_ is None:
+            _write_map(result.plan, path, result.guesses, _language(lang))
         say(f"not read before these are answered; edit {path} and give it with --map:")
         _say_questions(refused, _language(lang))
+    absent = _say_absent(result, map_) if map_ and map_.is_file() else 0
     tell(summary if as_json else _short(summary), as_json)
-    if refused:
+    if refused or absent:
         raise typer.Exit(REFUSED)
     lacking = missing_tables(result)
     if lacking:
-        say(f"riskmodel: no table {', '.join(lacking)} in these files; a county needs them")
+        nothing = "" if result.assembled.tables else f"nothing was read of {_named(sources)}: "
+        say(f"riskmodel: {nothing}no table {', '.join(lacking)} in these files; a county needs them")
         raise typer.Exit(REFUSED)
 
 
+@verb
 def panel(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="CSV, Parquet, a workbook, Stata (.dta) or SPSS (.sav).")
@@ -169,13 +198,22 @@ def _short(summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _say_result(result: ImportResult, language: Language, into: Path) -> None:
+def _say_result(result: ImportResult, language: Language) -> None:
     for one in result.sources:
         name = f"{one.file} {one.sheet}".strip()
         counts = f"{one.used} rows used, {one.rejected} rejected, {one.skipped} skipped"
         why = one.why if isinstance(one.why, str) else one.why.text(language)
         say(f"{name}: {why or counts}")
-    say(f"the whole account: {into / 'reading.xlsx'}")
+
+
+def _say_absent(result: ImportResult, path: Path) -> int:
+    """Tell of the map's columns that a sheet has not, by line; return how many of them keep a table out."""
+    lines = path.read_text("utf-8-sig").splitlines()
+    found = [f for f in result.assembled.findings.items if f.kind == "header absent"]
+    for one in found:
+        at = next((n for n, line in enumerate(lines, 1) if one.text in line.partition("#")[0]), 0)
+        say(f"{path}: line {at}: no column {one.text} in {one.file} {one.sheet}".rstrip())
+    return sum(one.handling == "rejected" for one in found)
 
 
 def _say_questions(questions: list[Any], language: Language) -> None:
@@ -189,13 +227,17 @@ def _language(given: str) -> Language:
     return "en" if given == "en" else "zh"
 
 
+@verb
 def template(
     out: Annotated[Path, typer.Argument(metavar="OUT.xlsx", help="The workbook to write.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Write a workbook that an office fills in; `import table … --map template` reads it back."""
+    from riskmodel.errors import InputMissing
     from riskmodel.importing import template_sheets, write_template
 
+    if out.exists():
+        raise InputMissing(f"{out}: is there already, and may be filled in; give another name")
     write_template(out)
     tell({"out": str(out), "sheets": list(template_sheets())}, as_json)
 

@@ -19,6 +19,7 @@ from riskmodel.data.county import County
 from riskmodel.data.losses import count_equal_rows, equal_rows
 from riskmodel.data.read import (
     MAX_REJECTED,
+    DataRefused,
     Reading,
     TableRead,
     read_tables,
@@ -258,11 +259,18 @@ def check_county(
     rejected = pd.DataFrame()
     summary: dict[str, Any] = {"format_version": FORMAT_VERSION, "data": Path(data).name}
     try:
-        reading = read_tables(data, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+        reading = read_tables(
+            data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on
+        )
+    except DataRefused as exc:
+        rejected = exc.rejected
+        tables = {name: _table(None, name, table) for name, table in exc.tables.items()}
+        why = refusals(exc.tables, max_rejected)
+        summary |= {"refused": True, "refusals": why, "tables": tables, "absent": {}, "notices": []}
     except InputRefused as exc:
         summary |= {"refused": True, "refusals": [str(exc)], "tables": {}, "absent": {}, "notices": []}
     else:
-        why = refusals(reading, max_rejected)
+        why = refusals(reading.tables, max_rejected)
         rejected = reading.county.rejected
         suspect_rows = find_suspects(reading.county)
         summary |= {"refused": bool(why), "refusals": why} | _summary(reading)
@@ -298,15 +306,17 @@ def _summary(reading: Reading) -> dict[str, Any]:
     without = section("data.without")
     absent = {name: words for name, words in without.items() if name not in reading.tables}
     return {
-        "tables": {name: _table(reading, name, table) for name, table in reading.tables.items()},
+        "tables": {name: _table(county, name, table) for name, table in reading.tables.items()},
         "absent": absent,
         "notices": [{"id": n.code, **n.both()} for n in reading.notices],
         **data_findings(county),
     }
 
 
-def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
+def _table(county: County | None, name: str, table: TableRead) -> dict[str, Any]:
     reasons = table.kept_out.drop_duplicates(["row", "reason"])["reason"].value_counts()
+    if table.causes is not None:
+        reasons = table.causes.groupby("reason")["n"].sum()
     cells = {
         table.raw.headers[table.raw.at[str(column)]]: n
         for column, n in table.cells["column"].value_counts().sort_index().items()
@@ -319,7 +329,7 @@ def _table(reading: Reading, name: str, table: TableRead) -> dict[str, Any]:
         "share_rejected": round(table.share_rejected, 6),
         "cells": {header: int(n) for header, n in cells.items()},
         "rejected_by_reason": {str(reason): int(n) for reason, n in sorted(reasons.items())},
-        "late_share": late_share(reading.county, name),
+        "late_share": None if county is None else late_share(county, name),
     }
 
 
@@ -337,7 +347,8 @@ def quality_report(summary: dict[str, Any], lang: Language, more: Sequence[Furth
         lines += ["", text("data.quality.table_head", lang), "|---|---|---:|---:|---:|---|---:|"]
         lines += [_table_line(name, table, lang) for name, table in summary["tables"].items()]
         further_lines = [line for one in more for line in one.lines[lang]]
-        lines += _section("findings", lang, [*_finding_lines(summary, lang), *further_lines])
+        if "data_through" in summary:
+            lines += _section("findings", lang, [*_finding_lines(summary, lang), *further_lines])
     lines += _section("notices", lang, [notice[lang] for notice in summary["notices"]])
     return "\n".join(lines)
 

@@ -21,7 +21,7 @@ from riskmodel.data.conflicts import HOMES, MEMBER_STATE
 from riskmodel.data.county import County, county_of_frames, local_times
 from riskmodel.data.lineage import county_lineage
 from riskmodel.data.plausibility import MONTHS_AHEAD, RULES, last_month_of_records
-from riskmodel.data.read import column_violation, read_sources
+from riskmodel.data.read import read_sources
 from riskmodel.data.rejected import CELL_COLUMNS, COLUMNS
 from riskmodel.data.schema import (
     CODE_COLUMN,
@@ -38,6 +38,7 @@ from riskmodel.data.schema import (
 )
 from riskmodel.data.sources import FRAME, Source
 from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
+from riskmodel.data.verification import column_violation
 
 _TOO_LARGE = 1e13  # yuan: DECIMAL(18,4) holds no more than ten times that
 _DAY, _MONTH = r"\d{4}-\d{2}-\d{2}", r"\d{4}-(0[1-9]|1[0-2])(-\d{2})?"

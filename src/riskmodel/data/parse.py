@@ -1,10 +1,8 @@
 """From raw cells to canonical columns, as Ibis expressions: what each row says, or why it says nothing.
 
 Columns of few distinct values (dates, codes, …) are parsed once a value (`riskmodel.data.values`) and
-joined back; ids and amounts are parsed in place (`riskmodel.data.parse`). Nothing here looks at more
-than one row, so nothing recorded later can change what is made of a row.
-
-Ids, texts and amounts of a raw column, parsed in place: there are too many distinct ones to look up.
+joined back; ids, texts and amounts, of which there are too many distinct ones, are parsed in place. Nothing
+here looks at more than one row, so nothing recorded later can change what is made of a row.
 
 Three steps, each a column of its own, so that nothing is computed twice: what is given, its value, and
 the reason where no value that holds comes of it.
@@ -179,19 +177,20 @@ class ParsedTable:
 
     def faults(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return every fault for which a row is kept out, and what can still be read of those rows."""
-        found = self._fetch(_bad)
-        return _faults(found, _WHY), _parts(found)
+        found = self.fetch(bad_rows)
+        return faults_of(found, WHY), _parts(found)
 
     def parts_of_rows_with_errors(self) -> pd.DataFrame:
         """Return what can be read of the rows that the file format spoils."""
-        return _parts(self._fetch(_rows_with_errors))
+        return _parts(self.fetch(_rows_with_errors))
 
     def unread_cells(self) -> pd.DataFrame:
         """Return the optional cells that cannot be read, of rows that are used: ``row, column, reason``."""
         can_lose = self.declared[_CAN_LOSE]
-        return _faults(self._fetch(_unread) if can_lose else pd.DataFrame({ROW: []}), _LOST)
+        return faults_of(self.fetch(_unread) if can_lose else pd.DataFrame({ROW: []}), _LOST)
 
-    def _fetch(self, query: compiled.Build) -> pd.DataFrame:
+    def fetch(self, query: compiled.Build) -> pd.DataFrame:
+        """Run a query over the parsed rows."""
         with unfused_selects():
             return compiled.fetch_frame(compiled.Columns(self.con), query, *self.declared, **self.inputs)
 
@@ -265,7 +264,7 @@ def _can_lose(raw: RawTable, inputs: Mapping[str, compiled.Input]) -> tuple[str,
     return tuple(out)
 
 
-_WHY, _LOST, _PART = "why_", "lost_", "part_"
+WHY, _LOST, _PART = "why_", "lost_", "part_"
 # What is asked of a row that is kept out: whose it is, which span it speaks of, when it was recorded.
 _PARTS = (
     "household_id", "member_id", "row_id", "month_from", "month_to", "valid_from", "date", "township",
@@ -273,36 +272,38 @@ _PARTS = (
 )  # fmt: skip
 
 
-def _flags(rows: ir.Table, prefix: str) -> list[str]:
+def flag_columns(rows: Any, prefix: str) -> list[str]:
+    """Return the columns of a kind of flag."""
     return [c for c in rows.columns if c.startswith(prefix)]
 
 
 def _good(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
     rows = _parsed(*declared, **inputs)
-    sound = rows.filter([rows[why].isnull() for why in _flags(rows, _WHY)])
-    return sound.drop(*_flags(rows, _WHY), *_flags(rows, _LOST), *_flags(rows, _PART))
+    sound = rows.filter([rows[why].isnull() for why in flag_columns(rows, WHY)])
+    return sound.drop(*flag_columns(rows, WHY), *flag_columns(rows, _LOST), *flag_columns(rows, _PART))
 
 
-def _bad(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+def bad_rows(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    """Return the rows that are kept out, with why and with what can be read of them."""
     rows = _parsed(*declared, **inputs)
-    bad = ibis.or_(*(rows[why].notnull() for why in _flags(rows, _WHY)))
-    return rows.filter(bad).select(ROW, *_flags(rows, _WHY), *_flags(rows, _PART))
+    bad = ibis.or_(*(rows[why].notnull() for why in flag_columns(rows, WHY)))
+    return rows.filter(bad).select(ROW, *flag_columns(rows, WHY), *flag_columns(rows, _PART))
 
 
 def _unread(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
     rows = _parsed(*declared, **inputs)
-    rows = rows.filter([rows[why].isnull() for why in _flags(rows, _WHY)])
-    lost = ibis.or_(*(rows[why].notnull() for why in _flags(rows, _LOST)))
-    return rows.filter(lost).select(ROW, *_flags(rows, _LOST))
+    rows = rows.filter([rows[why].isnull() for why in flag_columns(rows, WHY)])
+    lost = ibis.or_(*(rows[why].notnull() for why in flag_columns(rows, _LOST)))
+    return rows.filter(lost).select(ROW, *flag_columns(rows, _LOST))
 
 
 def _rows_with_errors(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
     spoiled = inputs["rows"].semi_join(inputs["faulty"], [(ROW, "faulty_")])
     rows = _parsed(*declared, **{**inputs, "rows": spoiled, "faulty": None})
-    return rows.select(ROW, *_flags(rows, _PART))
+    return rows.select(ROW, *flag_columns(rows, _PART))
 
 
-def _faults(result: pd.DataFrame, prefix: str) -> pd.DataFrame:
+def faults_of(result: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Return ``row, column, reason, other`` of every flag that is set."""
     flags = [c for c in result.columns if c.startswith(prefix)]
     frame = result.melt(id_vars=ROW, value_vars=flags, var_name="column", value_name="reason")
@@ -350,7 +351,7 @@ def _parsed(
     _across(raw.table, values, reasons, lost)
     schema = canonical_schema(raw.table)
     out = {name: values[name].cast(kind) for name, kind in schema.items()}
-    flags = {f"{_WHY}{name}": reason for name, reason in reasons.items()}
+    flags = {f"{WHY}{name}": reason for name, reason in reasons.items()}
     flags |= {f"{_LOST}{name}": reason for name, reason in lost.items()}
     nothing = {name: cells[name].reason for name in _PARTS if name in needed and name in cells}
     parts = {

@@ -56,12 +56,20 @@ from riskmodel.data.plausibility import (
     last_month_of_records,
     link_notices,
 )
-from riskmodel.data.rejected import cell_texts, rejected_rows, unread_cells
+from riskmodel.data.rejected import (
+    cell_texts,
+    count_causes,
+    fault_counts,
+    first_faults,
+    most_listed,
+    one_cause,
+    rejected_examples,
+    rejected_rows,
+    unread_cells,
+)
 from riskmodel.data.schema import (
     SPAN_TABLES,
     About,
-    canonical_schema,
-    codes,
     contract,
     month_end,
     month_ordinal,
@@ -69,25 +77,23 @@ from riskmodel.data.schema import (
 )
 from riskmodel.data.snapshots import delay_notices, snapshot_notices
 from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_table
-from riskmodel.data.values import FIRST_YEAR, LAST_YEAR
+from riskmodel.data.verification import verify_table
 from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, section
 from riskmodel.io import first_line, parse_spec, read_yaml, resource_limits
 
 MAX_REJECTED = 0.05
-_RANGES = {
-    "grade": (0, 4),
-    "year": (FIRST_YEAR, LAST_YEAR),
-    "month": (FIRST_YEAR * 12, LAST_YEAR * 12 + 11),
-}
 
 
 class DataRefused(InputRefused):
     """The data was read and cannot be used; ``rejected`` holds the rows that are to be mended."""
 
-    def __init__(self, message: str, rejected: pd.DataFrame) -> None:
+    def __init__(
+        self, message: str, rejected: pd.DataFrame, tables: Mapping[str, TableRead] | None = None
+    ) -> None:
         super().__init__(message)
         self.rejected = rejected
+        self.tables = tables or {}
 
 
 @dataclass
@@ -105,11 +111,15 @@ class TableRead:
     # Stays of members that count only from a later day on: until then persons are unknown.
     waiting: pd.DataFrame | None = None
     n_equal: int = 0
+    # Where one cause takes more of a table than may be kept out: ``column, reason, n`` of each, and how many
+    # rows are kept out; ``kept_out`` then holds the first of them only.
+    causes: pd.DataFrame | None = None
+    n_lost: int = 0
 
     @property
     def n_rejected(self) -> int:
         """Rows kept out."""
-        return int(self.kept_out["row"].nunique())
+        return self.n_lost or int(self.kept_out["row"].nunique())
 
     @property
     def share_rejected(self) -> float:
@@ -165,19 +175,20 @@ def read_county(
     UsageError
         If ``pseudonymise`` is asked for without a key.
     """
-    reading = read_tables(data, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
-    faults = refusals(reading, max_rejected)
+    reading = read_tables(data, max_rejected=max_rejected, pseudonymise=pseudonymise, snapshot_on=snapshot_on)
+    faults = refusals(reading.tables, max_rejected)
     if faults:
         raise DataRefused("; ".join(faults), reading.county.rejected)
     return reading.county
 
 
-def refusals(reading: Reading, max_rejected: float) -> list[str]:
-    """Say why a reading cannot be used; nothing where it can."""
+def refusals(tables: Mapping[str, TableRead], max_rejected: float) -> list[str]:
+    """Say why what was read cannot be used; nothing where it can."""
     out = []
-    for name, table in reading.tables.items():
+    for name, table in tables.items():
         if table.share_rejected > max_rejected:
-            reasons = table.kept_out["reason"].value_counts()
+            causes = table.kept_out.assign(n=1) if table.causes is None else table.causes
+            reasons = causes.groupby("reason")["n"].sum().sort_values(ascending=False, kind="stable")
             most = ", ".join(f"{reason} {n}" for reason, n in reasons.head(3).items())
             out.append(
                 f"{table.raw.file}: {table.n_rejected - table.n_equal} of {table.n_read} rows cannot be used "
@@ -190,18 +201,30 @@ def refusals(reading: Reading, max_rejected: float) -> list[str]:
 
 
 def read_tables(
-    data: str | Path, *, pseudonymise: bool = False, snapshot_on: str | dt.date | None = None
+    data: str | Path,
+    *,
+    max_rejected: float = 1,
+    pseudonymise: bool = False,
+    snapshot_on: str | dt.date | None = None,
 ) -> Reading:
-    """Read and check all tables, without judging how much was kept out (see `read_county`)."""
+    """Read and check all tables, without judging how much was kept out (see `read_county`).
+
+    Only where one cause alone takes more of a large table than ``max_rejected`` a `DataRefused` is raised at
+    once: what follows from that cause would be told once a row.
+    """
     folder = Path(data)
     key = secret_key() if pseudonymise else None
     sources, notices = find_sources(folder)
     about, further = _about(folder, snapshot_on)
-    return read_sources(sources, about, [*notices, *further], key)
+    return read_sources(sources, about, [*notices, *further], key, max_rejected)
 
 
 def read_sources(
-    sources: Sequence[Source], about: About, notices: list[Message], key: bytes | None = None
+    sources: Sequence[Source],
+    about: About,
+    notices: list[Message],
+    key: bytes | None = None,
+    max_rejected: float = 1,
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
     con = ibis.duckdb.connect()
@@ -214,7 +237,7 @@ def read_sources(
     tables: dict[str, TableRead] = {}
     for source in sources:
         try:
-            read_one, further = _read_one(con, source, about, key)
+            read_one, further = _read_one(con, source, about, key, max_rejected)
         except duckdb.Error as exc:
             raise InputRefused(f"{source.file}: cannot be read ({first_line(exc)})") from exc
         notices += further
@@ -222,6 +245,7 @@ def read_sources(
             tables[source.table] = read_one
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
+    _refuse_one_cause(tables, max_rejected)
     links = stored_links(con, tables["household_links"].rows) if "household_links" in tables else Links(())
     if "members" in tables:
         notices += _without_overlaps(con, tables["members"], links)
@@ -241,7 +265,27 @@ def read_sources(
     lineage = Lineage(links, facts_of_links(con, links, {name: name for name in tables}), ever, ever)
     notices += link_notices(lineage)
     notices += _within_records(con, tables, about, lineage)
+    _refuse_one_cause(tables, max_rejected)
     return _finish(con, tables, about, notices)
+
+
+def _refuse_one_cause(tables: Mapping[str, TableRead], max_rejected: float) -> None:
+    """Refuse tables of which one cause takes more than may be kept out, with its count and first rows."""
+    for table in tables.values():
+        if table.causes is None and table.share_rejected > max_rejected:
+            causes = count_causes(table.kept_out)
+            if one_cause(causes["n"], table.n_read, max_rejected):
+                table.causes, table.n_lost = causes, table.n_rejected
+    if all(table.causes is None for table in tables.values()):
+        return
+    told = [
+        rejected_rows(t.raw, t.kept_out)
+        if t.causes is None
+        else rejected_examples(t.raw, t.kept_out, t.causes)
+        for t in tables.values()
+        if t.share_rejected > max_rejected
+    ]
+    raise DataRefused("; ".join(refusals(tables, max_rejected)), _joined(told), tables)
 
 
 def _within_records(con: Any, tables: dict[str, TableRead], about: About, lineage: Lineage) -> list[Message]:
@@ -287,7 +331,7 @@ def _about(data: Path, snapshot_on: str | dt.date | None) -> tuple[About, list[M
 
 
 def _read_one(
-    con: Any, source: Source, about: About, key: bytes | None
+    con: Any, source: Source, about: About, key: bytes | None, max_rejected: float
 ) -> tuple[TableRead | None, list[Message]]:
     """Read one table and keep out what is wrong by itself or clashes within the table."""
     raw, notices = open_raw_table(con, source, about.time_zone)
@@ -306,7 +350,14 @@ def _read_one(
     _note(table, pd.DataFrame(raw.faults, columns=["row", "column", "reason"]))
     if raw.faults:
         table.parts.append(parsed.parts_of_rows_with_errors())
-    if _count(con, rows) + table.n_rejected < table.n_read:
+    lost = table.n_read - table.n_rejected - _count(con, rows)
+    if lost > most_listed(table.n_read, max_rejected):
+        causes = fault_counts(parsed)
+        if one_cause(causes["n"], table.n_read, max_rejected):
+            _note(table, first_faults(parsed))
+            table.causes, table.n_lost = causes, lost
+            return table, notices
+    if lost:
         faults, parts = parsed.faults()
         _note(table, faults)
         table.parts.append(parts)
@@ -419,36 +470,6 @@ def _counted(table: TableRead) -> str:
     """Return the headers of a file's unreadable cells with their numbers."""
     counts = table.cells["column"].value_counts().sort_index()
     return ", ".join(f"{table.raw.headers[table.raw.at[str(c)]]} {n}" for c, n in counts.items())
-
-
-def verify_table(con: Any, name: str, rows: ir.Table) -> None:
-    """Refuse a canonical table that breaks the contract: a second look at what parsing kept."""
-    expected = canonical_schema(name)
-    kinds = {column: kind.copy(nullable=True) for column, kind in rows.schema().items()}
-    if kinds != {column: kind.copy(nullable=True) for column, kind in expected.items()}:
-        raise InputRefused(f"{name}: columns {dict(kinds)} are not those of the contract")
-    counts = ", ".join(f"count(*) FILTER ({column_violation(name, column)})" for column in expected)
-    found = con.raw_sql(f'SELECT {counts} FROM "{name}"').fetchall()[0]
-    broken = [f"{column} ({n} rows)" for column, n in zip(expected, found, strict=True) if n]
-    if broken:
-        raise InputRefused(f"{name}: the rows kept break the contract in {', '.join(broken)}")
-
-
-def column_violation(table: str, column: str) -> str:
-    """Return the SQL condition of cells that the contract does not allow in a column."""
-    spec = contract().tables[table].columns.get(column)
-    spans = column in ("month_from", "month_to") and table in SPAN_TABLES
-    required = spans or column == "known_on" or (spec is not None and spec.required)
-    out = [f'"{column}" IS NULL'] if required else []
-    if spec is not None and spec.type == "code":
-        allowed = ", ".join(f"'{code}'" for code in codes(table, column))
-        out.append(f'"{column}" NOT IN ({allowed})')
-    elif spec is not None and spec.type in _RANGES:
-        low, high = _RANGES[spec.type]
-        out.append(f'"{column}" NOT BETWEEN {low} AND {high}')
-    elif spec is not None and spec.type == "amount" and table != "income":
-        out.append(f'"{column}" < 0')
-    return " OR ".join(out) or "false"
 
 
 def _absent(name: str) -> Message:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
+from riskmodel.data import compiled
 from riskmodel.data.file_formats import ROW
-from riskmodel.data.parse import as_text
+from riskmodel.data.parse import WHY, ParsedTable, as_text, bad_rows, faults_of, flag_columns
 from riskmodel.data.schema import contract, readable_codes
 from riskmodel.data.sources import RawTable
 from riskmodel.i18n import both, text
@@ -27,6 +29,8 @@ COLUMNS = ["file", "row", "column", "reason", "detail"]
 CELL_COLUMNS = ["file", "sheet", "row", "column", "text", "reason"]
 _DATES = {"date": "2021-05-31", "month": "2021-05", "year": "2021"}
 _MOST_ALLOWED = 20
+EXAMPLES = 20  # rows shown of a cause for which a table is refused
+_LONG_LIST = 1000  # rows kept out for one cause: more are counted, and the first are shown
 
 
 def rejected_rows(raw: RawTable, faults: pd.DataFrame) -> pd.DataFrame:
@@ -41,6 +45,74 @@ def rejected_rows(raw: RawTable, faults: pd.DataFrame) -> pd.DataFrame:
     own = cells.rename(columns=_free_names(raw.headers.values(), raw.headers))
     out = described.join(own, how="left").reset_index().assign(file=raw.file)
     return out[[*COLUMNS, *own.columns]]
+
+
+def rejected_examples(raw: RawTable, faults: pd.DataFrame, causes: pd.DataFrame) -> pd.DataFrame:
+    """Return the first rows of each cause for which a file is refused, after a line with its count.
+
+    Parameters
+    ----------
+    raw
+        The file.
+    faults
+        ``row, column, reason, other``, of examples at least.
+    causes
+        ``column, reason, n`` of each cause.
+    """
+    first = faults.sort_values("row", kind="stable").groupby(["column", "reason"], sort=False)
+    shown = rejected_rows(raw, first.head(EXAMPLES))
+    lines = [
+        {
+            "file": raw.file,
+            "row": None,
+            "column": raw.headers[raw.at[column]] if column in raw.at else column or WHOLE_ROW,
+            "reason": reason,
+            "detail": " / ".join(both("data.reasons.one cause", n=n, k=min(n, EXAMPLES)).values()),
+        }
+        for column, reason, n in zip(causes["column"], causes["reason"], causes["n"], strict=True)
+    ]
+    return pd.concat([pd.DataFrame(lines), shown.astype({"row": "Int64"}).astype(object)], ignore_index=True)
+
+
+def one_cause(counts: pd.Series, rows: int, max_rejected: float) -> bool:
+    """Say whether one cause alone takes out more of a large table than may be kept out."""
+    return bool(len(counts)) and int(counts.max()) > most_listed(rows, max_rejected)
+
+
+def most_listed(rows: int, max_rejected: float) -> float:
+    """Return how many rows of a table are listed one by one where it is refused."""
+    return max(_LONG_LIST, max_rejected * rows)
+
+
+def fault_counts(parsed: ParsedTable) -> pd.DataFrame:
+    """Return how many rows of a table are kept out for what: ``column, reason, n``, most first."""
+    found = parsed.fetch(_bad_counts)
+    flags = flag_columns(found, WHY)
+    long = found.melt(id_vars=["n"], value_vars=flags, var_name="column", value_name="reason")
+    long = long.dropna(subset="reason").assign(column=long["column"].str.removeprefix(WHY))
+    counts = long.groupby(["column", "reason"])["n"].sum().reset_index()
+    return counts.sort_values("n", ascending=False, kind="stable", ignore_index=True)
+
+
+def first_faults(parsed: ParsedTable) -> pd.DataFrame:
+    """Return the faults of the first rows that are kept out."""
+    return faults_of(parsed.fetch(_first_bad), WHY)
+
+
+def _bad_counts(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    bad = bad_rows(county, *declared, **inputs)
+    return bad.group_by(flag_columns(bad, WHY)).aggregate(n=bad.count())
+
+
+def _first_bad(county: compiled.Shape, *declared: Any, **inputs: Any) -> ir.Table:
+    return bad_rows(county, *declared, **inputs).order_by(ROW).limit(EXAMPLES)
+
+
+def count_causes(faults: pd.DataFrame) -> pd.DataFrame:
+    """Return ``column, reason, n``, the rows that each cause keeps out, most first."""
+    each = faults.drop_duplicates(["row", "column", "reason"])
+    counts = each.groupby(["column", "reason"], sort=False).size().rename("n").reset_index()
+    return counts.sort_values("n", ascending=False, kind="stable", ignore_index=True)
 
 
 def _fault_texts(raw: RawTable, faults: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -6,9 +6,9 @@ from riskmodel.importing.corrections import (
     read_corrections,
     stored_corrections,
 )
+from riskmodel.importing.destination import refuse_destination, set_aside
 from riskmodel.importing.files import (
     ImportResult,
-    Sheets,
     SourceAccount,
     guess_files,
     import_files,
@@ -16,15 +16,15 @@ from riskmodel.importing.files import (
     map_comments,
     missing_tables,
     question_as_dict,
-    read_sheets,
     skip_reason,
 )
 from riskmodel.importing.guess import SheetGuess
 from riskmodel.importing.guess_columns import Question
-from riskmodel.importing.mapping import ImportMap, SheetMap, read_map, write_map
+from riskmodel.importing.mapping import ImportMap, SheetMap, map_text, read_map, write_map
 from riskmodel.importing.panel_import import IMPORTERS, PanelImport, import_panel, import_panel_file
 from riskmodel.importing.panel_map import PanelMap, read_panel_map
 from riskmodel.importing.reading_report import write_import
+from riskmodel.importing.sources import Sheets, read_sheets
 from riskmodel.importing.template import template_sheets, write_template
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 
@@ -47,6 +47,7 @@ __all__ = [
     "import_panel_file",
     "import_sheets",
     "map_comments",
+    "map_text",
     "merge_corrections",
     "missing_tables",
     "question_as_dict",
@@ -54,6 +55,8 @@ __all__ = [
     "read_map",
     "read_panel_map",
     "read_sheets",
+    "refuse_destination",
+    "set_aside",
     "skip_reason",
     "stored_corrections",
     "template_sheets",

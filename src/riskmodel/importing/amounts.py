@@ -18,6 +18,7 @@ import pandas as pd
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.blank_months import drop_blank_months
+from riskmodel.importing.distinct import of_each
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.people import People, plain_name
@@ -140,14 +141,13 @@ class _Amounts:
 
     def say(self, handling: str, kind: str, row: dict[str, Any], **more: Any) -> None:
         """Add a finding of a row."""
-        more.setdefault("household_id", row["household_id"] or "")
-        item = row.get("item") or ""
-        self.findings.add(handling, kind, cell_place(row), item=item, of=self.table, **more)  # type: ignore[arg-type]
+        more = {"household_id": row["household_id"] or "", "item": row.get("item") or "", **more}
+        self.findings.add(handling, kind, cell_place(row), of=self.table, **more)  # type: ignore[arg-type]
 
     def take(self, mask: pd.Series) -> list[dict[str, Any]]:
         """Remove rows and return them."""
-        out = records(self.rows[mask])
-        self.rows = self.rows[~mask]
+        out = records(self.rows[mask]) if mask.any() else []
+        self.rows = self.rows[~mask] if out else self.rows
         return out
 
     # ------------------------------------------------------------ steps
@@ -222,7 +222,7 @@ class _Amounts:
         if not len(some):
             return
         nobody: set[str] = set()
-        names = some["name"].map(plain_name)
+        names = of_each(list(some["name"]), plain_name)
         found = [self.people.names.get(key, nobody) for key in zip(some["household_id"], names, strict=True)]
         ids = [next(iter(members)) if len(members) == 1 else None for members in found]
         rows.loc[wanted, "member_id"] = pd.Series(ids, index=some.index, dtype=object)
@@ -269,10 +269,12 @@ class _Amounts:
             return
         key = row_keys(rows, ["sheet_no", *_KEY, "name", "person_number"])
         out: set[object] = set()
+        payments = rows[key.isin(key[back]) & rows["fault"].isna()]
+        by_key = payments.groupby(key[payments.index]).groups
         for at in back:
-            same = rows[(key == key[at]) & rows["fault"].isna()]
             taken: Any = rows.at[at, "below_zero"]
-            paid = [i for i in same.index if i not in out and same.at[i, "amount"] == -taken]
+            same = by_key.get(key[at], ())
+            paid = [i for i in same if i not in out and payments.at[i, "amount"] == -taken]
             if paid:
                 out |= {at, paid[0]}
                 row = {str(k): v for k, v in rows.loc[at].to_dict().items()}
@@ -301,6 +303,8 @@ class _Amounts:
 
     def unit_slips(self, slips: Collection[tuple[int, int]]) -> None:
         """Take rows off record that look typed in another unit."""
+        if not slips:
+            return
         places = zip(self.rows["sheet_no"], self.rows["row"], strict=True)
         mask = pd.Series([place in slips for place in places], index=self.rows.index, dtype=bool)
         for row in _one_a_row(self.take(mask)):
@@ -318,11 +322,10 @@ class _Amounts:
             return
         plain = rows[~rows["cumulative"].eq(True) & rows["month_to"].gt(rows["month_from"])]
         key = row_keys(plain, ["household_id", "member_id", "item"])
-        order = plain.assign(key_=key).sort_values(["key_", "month_from", "month_to"])
-        reach = order.groupby("key_")["month_to"].transform(
-            lambda m: m.astype(int).cummax().shift(fill_value=-1)
-        )
-        nested = set(order.loc[order["month_from"].le(reach), "key_"])
+        months = plain[["month_from", "month_to"]].astype("int64").assign(key=key)
+        order = months.sort_values(["key", "month_from", "month_to"])
+        reach = order.groupby("key")["month_to"].cummax().groupby(order["key"]).shift(fill_value=-1)
+        nested = set(order.loc[order["month_from"].le(reach), "key"])
         if not nested:
             return
         changed = WholesAndParts(self.say)
@@ -338,21 +341,22 @@ class _Amounts:
 
     def unreadable(self) -> None:
         """Take amounts off record that cannot be read."""
-        for row in self.take(self.rows["fault"].notna()):
+        lost = self.take(self.rows["fault"].notna())
+        through = self._sums_reach() if any(row["cumulative"] is True for row in lost) else {}
+        for row in lost:
             fault = row["fault"]
-            if not self._made_good(row):
+            # A later sum from the year's begin holds what an unreadable one was to say.
+            start = row["household_id"], row["item"], row["month_from"]
+            if row["cumulative"] is not True or through.get(start, -1) <= row["month_to"]:
                 self.off(row, "unreadable")
             handling = "asked" if fault == cells.MAYBE_NOTHING else "unknown"
             self.say(handling, _KINDS.get(fault, "unreadable amount"), row, text=row["text"])
 
-    def _made_good(self, row: dict[str, Any]) -> bool:
-        """Say whether a later sum from the year's begin holds what an unreadable one was to say."""
-        if row["cumulative"] is not True:
-            return False
-        rows = self.rows
-        same = (rows["household_id"] == row["household_id"]) & (rows["item"] == row["item"])
-        same &= (rows["month_from"] == row["month_from"]) & (rows["month_to"] > row["month_to"])
-        return bool((same & rows["fault"].isna() & rows["amount"].notna()).any())
+    def _sums_reach(self) -> dict[Any, int]:
+        """Return how far the readable amounts of each household, item and first month reach."""
+        rows = self.rows[self.rows["amount"].notna()]
+        key = ["household_id", "item", "month_from"]
+        return {k: int(m) for k, m in rows["month_to"].groupby([rows[c] for c in key]).max().items()}
 
     def contradictions(self) -> None:
         """Take totals off record of which two rows say different amounts; equal ones count once."""
@@ -363,21 +367,22 @@ class _Amounts:
         totals = rows[spans & rows["row_id"].isna()]
         key = row_keys(totals, _KEY)
         several = totals[key.duplicated(keep=False)]
+        out: list[object] = []
         for _, group in several.groupby(key[several.index], sort=False):
             amounts = set(group["amount"])
             places = set(zip(group["sheet_no"], group["row"], group["col"], strict=True))
             dates = set(group["recorded_on"].map(str))
             if len(amounts) == 1:
-                drop = group.index[1:]
+                out += list(group.index[1:])
             elif len(dates) == len(group) and "None" not in dates:
                 continue  # recorded on different days: the later one corrects the earlier
             else:
-                drop = group.index
-                row = records(group)[0]
+                out += list(group.index)
+                row = records(group.iloc[:1])[0]
                 self.off(row, "contradicts")
                 shown = " / ".join(str(a.normalize()) if a else "0" for a in sorted(amounts))
                 self.say("asked", "amounts contradict", row, text=shown, n=len(places))
-            self.rows = self.rows.drop(drop)
+        self.rows = rows.drop(out)
 
     def corrections(self) -> None:
         """Give a later record of the same person, month and source the number of the one that it corrects."""
@@ -395,16 +400,18 @@ class _Amounts:
         many = key.map(sizes) > 1
         named = some["member_id"].notna()
         rare = len(sizes) and (sizes == 1).mean() >= _ONE_RECORD
+        numbers: dict[object, str] = {}
         for _, group in some[many & named].groupby(key[many & named], sort=False) if rare else ():
             days = list(group["recorded_on"])
             if len({str(d) for d in days}) != len(days):
                 continue
             first = records(group.sort_values("recorded_on", key=lambda c: c.map(str)))[0]
             number = f"r{first['sheet_no']}-{first['row']}"
-            self.rows.loc[group.index, "row_id"] = number
+            numbers.update(dict.fromkeys(group.index, number))
             for row in records(group):
                 if row["row"] != first["row"]:
                     self.say("asked", "taken as correction", row, text=str(first["row"]))
+        self._set_row_ids(numbers)
         self._number_rows()
 
     def _number_rows(self) -> None:
@@ -414,9 +421,15 @@ class _Amounts:
             return
         open_rows = rows["row_id"].isna() & rows["member_id"].isna()
         key = row_keys(rows[open_rows], [*_KEY, "amount", "recorded_on"])
-        for at in key.index[key.duplicated(keep=False)]:
-            row = self.rows.loc[at]
-            self.rows.at[at, "row_id"] = f"r{row['sheet_no']}-{row['row']}-{row['col']}"
+        again = rows.loc[key.index[key.duplicated(keep=False)], ["sheet_no", "row", "col"]]
+        self._set_row_ids(
+            {at: f"r{sheet}-{row}-{col}" for at, sheet, row, col in again.itertuples(name=None)}
+        )
+
+    def _set_row_ids(self, numbers: Mapping[Any, str]) -> None:
+        """Give some rows the number of a record."""
+        if numbers:
+            self.rows.loc[list(numbers), "row_id"] = pd.Series(numbers, dtype=object)
 
     def add_members(self) -> None:
         """Add up the totals of a household's members: the contract keeps one a household and span."""
@@ -426,7 +439,7 @@ class _Amounts:
         spans = rows["month_to"].astype(int) > rows["month_from"].astype(int)
         own = rows[spans & rows["member_id"].notna() & rows["row_id"].isna()]
         key = row_keys(own, ["household_id", "item", "month_from", "month_to"])
-        parts = []
+        parts, out = [], list[object]()
         for _, group in own[key.duplicated(keep=False)].groupby(key, sort=False):
             if group["member_id"].nunique() < len(group):
                 continue
@@ -435,33 +448,30 @@ class _Amounts:
             first["amount"] = sum(group["amount"], Decimal(0))
             first["member_id"], first["recorded_on"] = None, max(days) if days else None
             parts.append(first)
-            self.rows = self.rows.drop(group.index)
+            out += list(group.index)
         if parts:
-            self.rows = pd.concat([self.rows, pd.DataFrame(parts).astype(object)], ignore_index=True)
+            self.rows = pd.concat([rows.drop(out), pd.DataFrame(parts).astype(object)], ignore_index=True)
 
     def differences(self) -> None:
         """Turn amounts that add up from the year's begin into those of their own months."""
-        rows = self.rows
-        if not len(rows) or not rows["cumulative"].eq(True).any():
+        rows, summed = self.rows, self.rows["cumulative"].eq(True)
+        if not summed.any():
             return
-        growing = rows[rows["cumulative"].eq(True)]
-        rest = rows[~rows["cumulative"].eq(True)]
-        out = []
-        key = ["household_id", "member_id", "item", "month_from"]
-        for _, group in growing.groupby(row_keys(growing, key), sort=False):
-            before, start = Decimal(0), int(group["month_from"].iloc[0])
-            for row in records(group.sort_values("month_to")):
-                own = row["amount"] - before
-                first, before = start, row["amount"]
-                start = int(row["month_to"]) + 1
-                row["month_from"] = first
-                if own < 0 and row["item"] != "business_net":
-                    self.off(row, "contradicts")
-                    self.say("asked", "cumulative falls", row, text=row["text"])
-                    continue
-                out.append({**row, "amount": own})
-        frame = pd.DataFrame(out, columns=rows.columns).astype(object)
-        self.rows = pd.concat([rest.astype(object), frame], ignore_index=True)
+        growing = rows[summed]
+        group = row_keys(growing, ["household_id", "member_id", "item", "month_from"])
+        growing = growing.loc[growing.assign(group_=group).sort_values(["group_", "month_to"]).index]
+        one_year = group[growing.index]
+        before: Any = growing["amount"].groupby(one_year)
+        own = growing["amount"] - before.shift(fill_value=Decimal(0))
+        ends = growing["month_to"].astype(int).groupby(one_year).shift(fill_value=-1)
+        start = (ends + 1).where(ends >= 0, growing["month_from"].astype(int))
+        growing = growing.assign(month_from=start.astype(object))
+        falls = own.lt(0) & growing["item"].ne("business_net")
+        for row in records(growing[falls]):
+            self.off(row, "contradicts")
+            self.say("asked", "cumulative falls", row, text=row["text"])
+        growing = growing.assign(amount=own)[~falls]
+        self.rows = pd.concat([rows[~summed].astype(object), growing.astype(object)], ignore_index=True)
 
 
 def _whole(value: object) -> int | None:

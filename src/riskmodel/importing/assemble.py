@@ -87,7 +87,7 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
     moved = ask_missing_links(people, links, findings)
     tables: dict[str, pd.DataFrame] = {"households": people.households, "members": people.members}
     unrecorded = list(people.unrecorded)
-    recorded: list[dict[str, Any]] = []
+    recorded: list[pd.DataFrame] = []
     spans: list[int] = []
     slips = find_unit_slips(sheets)
     recodes = recoded_numbers(links)
@@ -107,16 +107,17 @@ def assemble(sheets: Sequence[SheetRows], plan: ImportMap, findings: Findings) -
             columns={"month_to": "month"}
         )
         known, parts = collect_coverage(monthly, table, sheets, people, moved, findings)
-        recorded += without_months(known, absent)
+        recorded.append(without_months(known, absent))
         unrecorded += parts
-        spans += [int(m) for m in rows["month_to"]]
+        spans.append(int(rows["month_to"].max()))
         tables[table] = _table(rows.rename(columns={"item": CODE_COLUMN[table]}), table)
-    _outlast(unrecorded, recorded)
+    on_record = pd.concat(recorded, ignore_index=True) if recorded else pd.DataFrame()
+    _outlast(unrecorded, on_record)
     compare_results(sheets, people, findings)
     tables |= collect_events(sheets, people, findings)
     if len(links):
         tables["household_links"] = links
-    tables["recorded"] = _spans_as_text(pd.DataFrame(recorded), "recorded")
+    tables["recorded"] = _spans_as_text(on_record, "recorded")
     given = tables.get("unrecorded", pd.DataFrame())
     tables["unrecorded"] = pd.concat(
         [given, _spans_as_text(pd.DataFrame(unrecorded), "unrecorded")], ignore_index=True
@@ -136,11 +137,13 @@ def _restore_zeros(sheets: Sequence[SheetRows], findings: Findings) -> None:
             findings.add("told", "zeros restored", (grid.file, grid.sheet, ""), n=n)
 
 
-def _outlast(unrecorded: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> None:
+def _outlast(unrecorded: Sequence[dict[str, Any]], recorded: pd.DataFrame) -> None:
     """Date what is unknown no earlier than its month is on record: a later ``recorded`` row would lift it."""
-    written: dict[tuple[str, str, int], dt.date] = {
-        (row["household_id"], row["of"], int(row["month_from"])): row["recorded_on"] for row in recorded
-    }
+    if not len(recorded):
+        return
+    some = recorded[recorded["household_id"].isin({row["household_id"] for row in unrecorded})]
+    keys = zip(some["household_id"], some["of"], some["month_from"], strict=True)
+    written: dict[tuple[str, str, int], dt.date] = dict(zip(keys, some["recorded_on"], strict=True))
     for row in unrecorded:
         if row["month_from"] is None or row["month_to"] is None:
             continue
@@ -349,8 +352,9 @@ def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
     set of (int, int)
         Place of the sheet in ``sheets``, and row number.
     """
+    columns = ["row", "household_id", "month_from", "month_to", "amount"]
     frames = [
-        frame.assign(sheet_no=at)
+        frame[columns].assign(sheet_no=at)
         for at, sheet in enumerate(sheets)
         for table in ("income", "spending")
         for frame in sheet.tables.get(table, [])
@@ -366,11 +370,11 @@ def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
         & rows["household_id"].notna()
     )
     rows = rows[dated]
-    rows = rows.loc[[int(b) - int(a) >= 2 for a, b in zip(rows["month_from"], rows["month_to"], strict=True)]]
-    rows = rows.loc[[bool(a) for a in rows["amount"]]]
+    rows = rows[rows["month_to"].astype(int) - rows["month_from"].astype(int) >= 2]
+    rows = rows.assign(value=rows["amount"].astype(float).abs())
+    rows = rows[rows["value"] > 0]
     if not len(rows):
         return set()
-    rows = rows.assign(value=[abs(float(a)) for a in rows["amount"]])
     sums = rows.groupby(["sheet_no", "row", "household_id"], as_index=False).agg(
         value=("value", "sum"), n=("value", "size")
     )
@@ -380,9 +384,11 @@ def find_unit_slips(sheets: Sequence[SheetRows]) -> set[tuple[int, int]]:
     sums = sums[sums["sheet_no"].map(counts) >= _FEWEST_ROWS]
     far = sums[(sums["sheet_ratio"] * _TIMES < 1) | (sums["sheet_ratio"] > _TIMES)]
     out = set()
+    of_household = sums[sums["household_id"].isin(far["household_id"])].groupby("household_id")["sheet_ratio"]
+    ratios = dict(iter(of_household))
     for at, row in zip(far.index, records(far), strict=True):
-        own = sums[(sums["household_id"] == row["household_id"]) & (sums.index != at)]
-        others = [r for r in own["sheet_ratio"] if 1 / _TIMES <= r <= _TIMES]
+        own = ratios[row["household_id"]].drop(at)
+        others = [r for r in own if 1 / _TIMES <= r <= _TIMES]
         times, usual_ratio = (_TIMES, sorted(others)[len(others) // 2]) if others else (_TIMES_ALONE, 1.0)
         ratio = row["sheet_ratio"] / usual_ratio
         if row["n"] >= 2 and (ratio * times < 1 or ratio > times):

@@ -89,11 +89,12 @@ def _runs(rows: pd.DataFrame, table: str, say: Callable[..., None]) -> list[dict
     return out
 
 
-def without_months(
-    recorded: Collection[dict[str, Any]], absent: Collection[tuple[str, int]]
-) -> list[dict[str, Any]]:
+def without_months(recorded: pd.DataFrame, absent: Collection[tuple[str, int]]) -> pd.DataFrame:
     """Return rows of ``recorded`` without the months that are blank in a household's file."""
-    return [row for row in recorded if (row["household_id"], row["month_from"]) not in absent]
+    if not absent:
+        return recorded
+    months = zip(recorded["household_id"], recorded["month_from"], strict=True)
+    return recorded[[month not in absent for month in months]]
 
 
 __all__ = ["drop_blank_months", "find_blank_months", "without_months"]

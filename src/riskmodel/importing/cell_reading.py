@@ -1,11 +1,9 @@
 """What the cells of one column say: amounts, days, months, ids and words, as people type them.
 
 A column is read as a whole, because one cell alone may be ambiguous where its neighbours are not: 2021.1 is
-January or
-October, 20211 is January where other cells write 202110. Distinct values are read once. A cell that says
-nothing for
-sure has no value and a fault; a cell that could be read in two ways has no value and is counted in a
-question.
+January or October, 20211 is January where other cells write 202110. Distinct values are read once. A cell
+that says nothing for sure has no value and a fault; a cell that could be read in two ways has no value and is
+counted in a question.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import Any
 
 from riskmodel.data.schema import month_ordinal
 from riskmodel.data.values import parse_date
+from riskmodel.importing.distinct import distinct_values, of_each
 from riskmodel.importing.vocabulary import Span, half_width, normalise_word, span_in, word_forms
 
 BLANK = "blank"
@@ -66,13 +65,7 @@ class ColumnRead:
 
 def read_each(values: Sequence[object], read: Callable[[object], tuple[Any, str | None]]) -> ColumnRead:
     """Read each distinct value once."""
-    known: dict[Hashable, tuple[Any, str | None]] = {}
-    out: list[tuple[Any, str | None]] = []
-    for value in values:
-        key = (type(value), value)
-        if key not in known:
-            known[key] = read(value)
-        out.append(known[key])
+    out = of_each(values, read)
     return ColumnRead([v for v, _ in out], [f for _, f in out])
 
 
@@ -186,10 +179,9 @@ def read_dates(values: Sequence[object], zone: str) -> ColumnRead:
     """Read days; where a cell names only a month, its last day, so that nothing is known too early.
 
     ``3/5/2021`` is read by what the column shows: a first number over 12 makes it a day. Where no cell
-    decides, it is
-    ambiguous.
+    decides, it is ambiguous.
     """
-    day_first = _day_first([cell_word(v) for v in values if isinstance(v, str)])
+    day_first = _day_first([cell_word(v) for v in distinct_values(values) if isinstance(v, str)])
 
     def read(value: object) -> tuple[dt.date | None, str | None]:
         plain = _plain_date_text(value)
@@ -211,11 +203,13 @@ def read_dates(values: Sequence[object], zone: str) -> ColumnRead:
         month = _month_of_text(text)
         return (_last_day(*month), None) if month else (None, UNREADABLE)
 
-    out = read_each(values, read)
-    for at, value in enumerate(values):
+    def names_a_month(value: object) -> bool:
         text = "" if isinstance(value, dt.date) else str(_plain_date_text(value) or "")
-        if out.values[at] and (_YEAR_MONTH_TEXT.match(text) or re.fullmatch(r"\d{6}", text)):
-            out.notes[at] = "month precision"
+        return bool(_YEAR_MONTH_TEXT.match(text) or re.fullmatch(r"\d{6}", text))
+
+    out = read_each(values, read)
+    precise = of_each(values, names_a_month)
+    out.notes = {at: "month precision" for at, month in enumerate(precise) if month and out.values[at]}
     return out
 
 
@@ -253,12 +247,11 @@ def read_months(
     Parameters
     ----------
     values
-        Cells: dates, ``2021-05``, ``202105``, ``2021年5月``, ``2021.05``, ``5月`` or ``5`` where the year is
-        said.
+        Cells: dates, ``2021-05``, ``202105``, ``2021年5月``, ``2021.05``; ``5月``, ``5`` with a year.
     zone
         Time zone of instants.
     year
-        The year of all cells, or one for each, where the cells name only a month.
+        Of all cells, or one for each, where the cells name only a month.
     two_decimals
         Whether numbers are shown with two decimals (the cells' format): then 2021.1 is October.
     groups
@@ -271,10 +264,11 @@ def read_months(
         Ordinals; rows that stay ambiguous have the fault `AMBIGUOUS`.
     """
     years = list(year) if isinstance(year, Sequence) else [year] * len(values)
-    numbers = [v for v in values if isinstance(v, float) and not v.is_integer() and _FIRST_YEAR <= v < 2101]
-    shown = [f"{v:.10g}".partition(".")[2] for v in numbers]
+    distinct = distinct_values(values)
+    numbers = (v for v in distinct if isinstance(v, float) and not v.is_integer())
+    shown = [f"{v:.10g}".partition(".")[2] for v in numbers if _FIRST_YEAR <= v < 2101]
     two = two_decimals or (two_decimals is None and any(len(d) == 2 and d.startswith("0") for d in shown))
-    five = _five_digits([cell_word(v) for v in values])
+    five = _five_digits([cell_word(v) for v in distinct])
 
     def read(value: object) -> tuple[int | None, str | None]:
         return _month(value, zone, two=two, five=five)

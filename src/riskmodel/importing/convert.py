@@ -18,6 +18,7 @@ from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead
+from riskmodel.importing.distinct import of_each
 from riskmodel.importing.figures import amounts_less, figure_rows, year_end
 from riskmodel.importing.findings import Findings, Handling
 from riskmodel.importing.id_reading import read_ids, read_person_numbers
@@ -67,6 +68,7 @@ class SheetReader:
         self.rows = [
             row for row in layout.data_rows if spec.hidden_rows == "read" or row not in grid.hidden_rows
         ]
+        self._lines = [grid.rows[row - 1] for row in self.rows]
         self.out = SheetRows(grid, layout, spec)
         self.out.recorded_on = spec.recorded_on or layout.facts.recorded_on
         self.out.snapshot_on = spec.snapshot_on or plan.snapshot_on or layout.facts.snapshot_on
@@ -130,12 +132,9 @@ class SheetReader:
 
     def _raw(self, column: int, *, amounts: bool = False) -> list[object]:
         """Return the cells of a column by data row; vertically merged ones repeat, but for amounts."""
-        filled = {} if amounts else self._filled.get(column, {})
-        out = []
-        for row in self.rows:
-            line = self.grid.rows[row - 1]
-            value = line[column] if column < len(line) else None
-            out.append(filled.get(row, value))
+        out: list[object] = [line[column] if column < len(line) else None for line in self._lines]
+        if not amounts and (filled := self._filled.get(column)):
+            return [filled.get(row, value) for row, value in zip(self.rows, out, strict=True)]
         return out
 
     def _read_column(self, table: str, name: str, given: ColumnMap) -> tuple[ColumnRead, int | None]:
@@ -159,9 +158,9 @@ class SheetReader:
         return read, column
 
     def _parse(self, table: str, name: str, given: ColumnMap, raw: Sequence[object]) -> ColumnRead:
-        zone = self.plan.time_zone
         if (by_name := self._parse_by_name(name, raw)) is not None:
             return by_name
+        zone = self.plan.time_zone
         spec = contract().tables[table].columns.get(name)
         kind = spec.type if spec else "text"
         if kind == "date":
@@ -232,7 +231,8 @@ class SheetReader:
             self._tell_nulls(table, name, column, at, required=required)
             self._tell_differences(table, name, column, at)
             if at is not None and f"{name}_raw" in spec.columns:
-                frame[f"{name}_raw"] = pd.Series([text_of(v) or None for v in self._raw(at)], dtype=object)
+                texts = of_each(self._raw(at), lambda v: text_of(v) or None)
+                frame[f"{name}_raw"] = pd.Series(texts, dtype=object)
             if "month precision" in column.notes.values():
                 exact = {i: "month" for i, note in column.notes.items() if note == "month precision"}
                 frame[f"{name}_precision"] = pd.Series(map(exact.get, range(len(frame))), dtype=object)
@@ -285,7 +285,7 @@ class SheetReader:
             self.findings.add("null", kind, cell, text=text, **more)
 
     def _raw_at(self, at: int, column: int) -> object:
-        line = self.grid.rows[self.rows[at] - 1]
+        line = self._lines[at]
         return line[column] if column < len(line) else None
 
     def _shown(self, row: int, column: int, name: str) -> str:
@@ -332,23 +332,21 @@ class SheetReader:
 
     def _read_amounts(self, frame: pd.DataFrame, amount: AmountMap, column: int, table: TableMap) -> None:
         """Fill in what a column of amounts says; only net income of a business may be below zero."""
-        raw = self._with_units(self._raw(column, amounts=True), table)
-        read = cells.read_amounts(
-            raw, self._unit(amount.unit, column), self.words.kinds, may_be_negative=True
-        )
+        raw, unit = self._with_units(self._raw(column, amounts=True), table), self._unit(amount.unit, column)
+        read = cells.read_amounts(raw, unit, self.words.kinds, may_be_negative=True)
         if self.spec.blank_is_zero:
             read = cells.blank_as_zero(read)
         if amount.less is not None and (taken := self._column(amount.less)) is not None:
             less = cells.read_amounts(self._raw(taken), self._unit(amount.unit, taken), self.words.kinds)
             read = amounts_less(read, less)
-        faults = [
-            self._amount_fault(row, value, fault, may_be_negative=item == "business_net")
-            for row, value, fault, item in zip(
-                self.rows, read.values, read.faults, frame["item"], strict=True
-            )
-        ]
+        faults = list(read.faults)
+        if self.grid.faults or any(v is not None and v < 0 for v in read.values):
+            faults = [
+                self._amount_fault(row, value, fault, may_be_negative=item == "business_net")
+                for row, value, fault, item in zip(self.rows, read.values, faults, frame["item"], strict=True)
+            ]
         amounts = [None if fault else value for value, fault in zip(read.values, faults, strict=True)]
-        frame["col"], texts = column, [self._show(v) for v in raw]
+        frame["col"], texts = column, of_each(raw, self._show)
         for name, values in (("text", texts), ("amount", amounts), ("fault", faults)):
             frame[name] = pd.Series(values, dtype=object)
         if cells.NEGATIVE in faults:
@@ -379,10 +377,10 @@ class SheetReader:
         if day is None:
             return own
         through = day.year * 12 + day.month - 1
-        newest = [
-            isinstance(a, int) and isinstance(b, int) and a < b and b < through <= b + 12
-            for a, b in zip(frame["month_from"], frame["month_to"], strict=True)
-        ]
+        spans = list(zip(frame["month_from"], frame["month_to"], strict=True))
+        newest = of_each(
+            spans, lambda s: all(isinstance(m, int) for m in s) and s[0] < s[1] < through <= s[1] + 12
+        )
         return own.where(own.notna() | ~pd.Series(newest, index=frame.index), day)
 
     def _without_merged_away(self, frame: pd.DataFrame, column: int) -> pd.DataFrame:
@@ -407,7 +405,8 @@ class SheetReader:
                 self._tell_nulls(table, name, read, column, required=False)
         if "recorded_on" not in frame:
             frame["recorded_on"] = None
-        frame["file"], frame["sheet"] = self.grid.file, self.grid.sheet
+        for name in ("file", "sheet"):  # one text, and not one a row
+            frame[name] = pd.Series([getattr(self.grid, name)] * len(frame), dtype=object)
         return frame
 
     def _item_column(self, table: TableMap) -> ColumnRead | None:
@@ -425,7 +424,9 @@ class SheetReader:
     def _item_texts(self, table: TableMap) -> list[str]:
         given = table.columns.get("item") or table.columns.get(CODE_COLUMN[table.table])
         column = self._column(given.column) if given and given.column else None
-        return [text_of(v)[:40] for v in self._raw(column)] if column is not None else [""] * len(self.rows)
+        return (
+            [""] * len(self.rows) if column is None else of_each(self._raw(column), lambda v: text_of(v)[:40])
+        )
 
     def _when(self, table: TableMap, base: pd.DataFrame) -> dict[str, ColumnRead]:
         """Return what the columns of time say, by the name of what they say."""
@@ -440,13 +441,11 @@ class SheetReader:
             at = self._column(columns[name].column or "")
             if at is None:
                 continue
-            out[name] = cells.read_months(
-                self._raw(at),
-                self.plan.time_zone,
-                year=years,
-                two_decimals=self._two_decimals(columns[name]),
-                groups=self._groups(table, base),
-            )
+            raw, zone, two = self._raw(at), self.plan.time_zone, self._two_decimals(columns[name])
+            out[name] = cells.read_months(raw, zone, year=years, two_decimals=two)
+            if cells.AMBIGUOUS in out[name].faults:
+                groups = self._groups(table, base)
+                out[name] = cells.read_months(raw, zone, year=years, two_decimals=two, groups=groups)
             self._tell_months(out[name], at)
         if "period" in columns and (at := self._column(columns["period"].column or "")) is not None:
             out["period"] = cells.read_spans(self._raw(at), year=years)

@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskmodel.errors import InputRefused
+from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.grids import Grid, read_file
 from riskmodel.i18n import section
 from riskmodel.importing.findings import PROBLEM_COLUMNS, without_personal_numbers
+from riskmodel.importing.problem_groups import numbers_of
 from riskmodel.importing.sheet_layout import text_of
 from riskmodel.importing.vocabulary import normalise_word
 from riskmodel.io import records
@@ -73,10 +74,15 @@ def read_corrections(path: str | Path) -> list[Correction]:
 
     Raises
     ------
+    InputMissing
+        If there is no such file, or it cannot be opened.
     InputRefused
         If no sheet has the columns of a problem list.
     """
-    grids, _ = read_file(Path(path), Path(path).name)
+    try:
+        grids, _ = read_file(Path(path), Path(path).name)
+    except OSError as exc:
+        raise InputMissing(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     headers = _header_words()
     out: list[Correction] = []
     found = False
@@ -85,7 +91,7 @@ def read_corrections(path: str | Path) -> list[Correction]:
         if at is None:
             continue
         found = True
-        out += [c for row in grid.rows[1:] if (c := _correction(row, at))]
+        out += [c for row in grid.rows[1:] for c in _corrections(row, at)]
     if not found:
         raise InputRefused(
             f"{path}: no sheet is a problem list of reading.xlsx; send back that workbook, filled in"
@@ -108,17 +114,19 @@ def _columns(grid: Grid, headers: dict[str, str]) -> dict[str, int] | None:
     return at if {"number", "file", "where", "correction"} <= set(at) else None
 
 
-def _correction(row: Sequence[object], at: dict[str, int]) -> Correction | None:
+def _corrections(row: Sequence[object], at: dict[str, int]) -> list[Correction]:
+    """Return what a line says: of each of its places, where it names several."""
     cells = {key: text_of(row[c]) if c < len(row) else "" for key, c in at.items()}
     given = cells["correction"]
     if not given or not cells["number"]:
-        return None
+        return []
     word = normalise_word(given)
     action: Literal["set", "delete", "confirm"] = (
         "delete" if word in _DELETE else "confirm" if word in _CONFIRM else "set"
     )
-    place = cells["file"], cells.get("sheet", ""), cells["where"]
-    return Correction(cells["number"], *place, action, given if action == "set" else "")
+    file, sheet, value = cells["file"], cells.get("sheet", ""), given if action == "set" else ""
+    numbers = numbers_of(cells["number"], file, sheet, cells["where"])
+    return [Correction(number, file, sheet, where, action, value) for where, number in numbers.items()]
 
 
 def apply_corrections(

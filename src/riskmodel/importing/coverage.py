@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from riskmodel.data.schema import month_text
+from riskmodel.importing.distinct import of_each
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
-from riskmodel.importing.sheet_rows import SheetRows
+from riskmodel.importing.sheet_rows import SheetRows, is_empty
 from riskmodel.importing.spans import month_end, month_runs
 
 _USUAL_ROWS = (
@@ -37,7 +39,7 @@ def collect_coverage(
     people: People,
     moved: Mapping[str, str],
     findings: Findings,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return rows of ``recorded`` and of ``unrecorded`` for the months that the files cover.
 
     Parameters
@@ -55,14 +57,14 @@ def collect_coverage(
     findings
         Gets the months that are missing.
     """
+    known: dict[str, list[Any]] = {name: [] for name in ("household_id", "month", "recorded_on")}
     if not len(rows):
-        return [], []
+        return _recorded(known, table), []
     homes = people.households.drop_duplicates("household_id", keep="last").set_index("household_id")
     rows = rows.assign(
         township=rows["household_id"].map(homes["township"]),
         file=[sheets[at].grid.file for at in rows["sheet_no"]],
     )
-    recorded: list[dict[str, Any]] = []
     partial: list[dict[str, Any]] = []
     by_household = _written_on(rows)
     starts = _first_months(people)
@@ -74,15 +76,20 @@ def collect_coverage(
         whole = [m for m in months if all(m in covered[item] for item in wanted)]
         parts = [m for m in months if m not in set(whole)]
         _tell(township, table, own, whole, parts, covered, findings)
-        usual = own.groupby("month")["recorded_on"].agg(_middle_day)
+        usual = dict(own.groupby("month")["recorded_on"].agg(_middle_day))
+        last_days = {month: month_end(month) for month in whole}
         for household in homes.index[homes["township"] == township]:
             start, end = starts.get(household), ends.get(household)
-            for month in whole:
-                if (start is None or month >= start) and (end is None or month < end):
-                    written = by_household.get((household, month)) or usual.get(month)
-                    recorded.append(_recorded(household, table, month, written))
+            first = 0 if start is None else bisect_left(whole, start)
+            last = len(whole) if end is None else bisect_left(whole, end)
+            for month in whole[first:last]:
+                written = by_household.get((household, month)) or usual.get(month)
+                day = last_days[month]
+                known["recorded_on"].append(max(written, day) if isinstance(written, dt.date) else day)
+            known["household_id"] += [household] * len(whole[first:last])
+            known["month"] += whole[first:last]
             partial += _partial(household, table, parts, own)
-    return recorded, partial
+    return _recorded(known, table), partial
 
 
 def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
@@ -94,7 +101,7 @@ def _written_on(rows: pd.DataFrame) -> dict[tuple[str, int], dt.date]:
     dated = rows[rows["recorded_on"].notna()]
     if not len(dated):
         return {}
-    days = dated["recorded_on"].map(dt.date.toordinal).astype(int)
+    days = pd.Series(of_each(list(dated["recorded_on"]), dt.date.toordinal), index=dated.index)
     firsts = days.groupby([dated["household_id"], dated["month"].astype(int)]).min()
     return dict(zip(firsts.index, map(dt.date.fromordinal, firsts), strict=True))
 
@@ -104,15 +111,11 @@ def _middle_day(days: pd.Series) -> dt.date | None:
     return known[len(known) // 2] if known else None
 
 
-def _recorded(household: str, table: str, month: int, written: object) -> dict[str, Any]:
-    day = max(written, month_end(month)) if isinstance(written, dt.date) else month_end(month)
-    return {
-        "household_id": household,
-        "of": table,
-        "month_from": month,
-        "month_to": month,
-        "recorded_on": day,
-    }
+def _recorded(known: Mapping[str, Sequence[Any]], table: str) -> pd.DataFrame:
+    """Return rows of ``recorded``: each month of each household that is on record, and since when."""
+    months = pd.Series(known["month"], dtype="int64")
+    out = {"household_id": known["household_id"], "of": table, "month_from": months, "month_to": months}
+    return pd.DataFrame({**out, "recorded_on": pd.Series(known["recorded_on"], dtype=object)})
 
 
 def _partial(household: str, table: str, months: Sequence[int], own: pd.DataFrame) -> list[dict[str, Any]]:
@@ -145,12 +148,12 @@ def _covered(own: pd.DataFrame) -> dict[str, set[int]]:
 
 def _first_months(people: People) -> dict[str, int]:
     """Return the first month that begins on or after a household's first day, where one is given."""
-    firsts = people.households.groupby("household_id")["valid_from"].agg(_first_day)
-    return {h: _month_after(day) for h, day in firsts.items() if day is not None}  # type: ignore[misc]
-
-
-def _first_day(days: pd.Series) -> dt.date | None:
-    return None if days.isna().any() else min(days)
+    firsts: dict[str, dt.date | None] = {}
+    for household, day in zip(*(people.households[c] for c in ("household_id", "valid_from")), strict=True):
+        known = None if is_empty(day) else day
+        before = firsts.setdefault(household, known)
+        firsts[household] = None if before is None or known is None else min(before, known)
+    return {household: _month_after(day) for household, day in firsts.items() if day is not None}
 
 
 def _month_after(day: dt.date) -> int:

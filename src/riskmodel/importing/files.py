@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,22 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.data import contract, secret_key
-from riskmodel.errors import InputMissing
-from riskmodel.grids import Grid, Skipped, read_file
+from riskmodel.grids import Grid
 from riskmodel.i18n import Language, Message, section
 from riskmodel.importing.assemble import Assembled, assemble
-from riskmodel.importing.blocks import tables_in
 from riskmodel.importing.convert import SheetReader
 from riskmodel.importing.corrections import Correction, apply_corrections
 from riskmodel.importing.findings import Finding, Findings, tell_unread_columns
 from riskmodel.importing.guess import SheetGuess, guess_sheet, skipped_sheet
 from riskmodel.importing.guess_columns import Question
-from riskmodel.importing.mapping import ImportMap
+from riskmodel.importing.mapping import ImportMap, SheetMap
 from riskmodel.importing.masking import name_mask, names_in, tables_without_names, without_names
 from riskmodel.importing.pseudonyms import pseudonymise, refuse_identity_numbers
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.sheet_rows import SheetRows, unread_columns
+from riskmodel.importing.sources import Sheets, read_sheets
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
-from riskmodel.io import first_line, records
+from riskmodel.io import records
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,6 @@ class SourceAccount:
     why: str | Message = ""
     unread: tuple[tuple[str, str], ...] = ()
     township: str = ""
-
-
-@dataclass(frozen=True)
-class Sheets:
-    """Everything that an office handed over, read but not yet understood."""
-
-    grids: tuple[tuple[Grid, SheetLayout], ...]
-    skipped: tuple[Skipped, ...]
 
 
 @dataclass
@@ -172,123 +163,6 @@ def _unknown(frame: pd.DataFrame | None) -> list[dict[str, str]]:
     return [{k: str(v) for k, v in row.items()} for row in records(plain)]
 
 
-def read_grids(source: str | Path) -> tuple[list[Grid], list[Skipped]]:
-    """Read every table of a file, or of the files in a folder and in its folders.
-
-    Parameters
-    ----------
-    source
-        A file of any kind, or a folder.
-
-    Returns
-    -------
-    grids : list of Grid
-        By file, in the order of each; those of hidden sheets too.
-    skipped : list of Skipped
-        Every file and sheet that gave no grid, and why. Files of the operating system (``.DS_Store``,
-        ``Thumbs.db``) are not named.
-
-    Raises
-    ------
-    InputMissing
-        If there is nothing of that name.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "note.docx").write_bytes(b"PK")
-    ...     read_grids(folder)[1][0].file
-    'note.docx'
-    """
-    path = Path(source)
-    if not path.exists():
-        raise InputMissing(f"{path}: no such file or folder; give what the office handed over")
-    if path.is_file():
-        return _read(path, path.name)
-    grids: list[Grid] = []
-    skipped: list[Skipped] = []
-    for file in _files(path):
-        name = file.relative_to(path).as_posix()
-        if file.is_dir():
-            skipped.append(Skipped(name, "", Message("grids.skipped.deep folder", {"file": name})))
-            continue
-        more, without = _read(file, name)
-        grids += more
-        skipped += without
-    return grids, skipped
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of its folders, and the folders below those, which are not opened."""
-    for path in sorted(folder.iterdir()):
-        if _of_the_system(path):
-            continue
-        if path.is_dir():
-            yield from (inner for inner in sorted(path.iterdir()) if not _of_the_system(inner))
-        else:
-            yield path
-
-
-def _of_the_system(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
-
-
-def _read(path: Path, name: str) -> tuple[list[Grid], list[Skipped]]:
-    try:
-        return read_file(path, name)
-    except OSError as exc:
-        values = {"file": name, "why": first_line(exc)}
-        return [], [Skipped(name, "", Message("grids.skipped.broken", values))]
-
-
-def read_sheets(sources: Sequence[str | Path], words: Vocabulary | None = None) -> Sheets:
-    """Read every sheet of some files or folders, and find how each is laid out.
-
-    Parameters
-    ----------
-    sources
-        Files or folders.
-    words
-        The vocabulary; the packaged one where left out.
-    """
-    known = words or vocabulary()
-    grids: list[tuple[Grid, SheetLayout]] = []
-    skipped: list[Skipped] = []
-    for source in sources:
-        found, without = read_grids(source)
-        grids += [(one, find_layout(one, known)) for grid in found for one in tables_in(grid, known)]
-        skipped += without
-    # By name, so that nothing depends on the order in which the sources are given.
-    grids.sort(key=lambda one: one[0].file)
-    originals, copies = _without_copies(grids)
-    return Sheets(tuple(originals), (*sorted(skipped, key=lambda one: one.file), *copies))
-
-
-# What a copy of a file has in its name that the file has not.
-_COPY = re.compile(r"副本|复件|复制|备份|copy|bak|[\d\W_]+")
-
-
-def _without_copies(
-    grids: Sequence[tuple[Grid, SheetLayout]],
-) -> tuple[list[tuple[Grid, SheetLayout]], list[Skipped]]:
-    """Leave out sheets that a second file holds, whose name differs in 副本, (1) or a date only."""
-    known: dict[object, list[Grid]] = {}
-    originals: list[tuple[Grid, SheetLayout]] = []
-    copies: list[Skipped] = []
-    for grid, layout in grids:
-        name = _COPY.sub("", Path(grid.file).stem.lower()), grid.sheet
-        key = (*name, layout.facts.year, layout.facts.months, len(grid.rows), grid.width)
-        same = next((one for one in known.get(key, ()) if one.rows == grid.rows), None)
-        if same is None or not layout.data_rows:
-            known.setdefault(key, []).append(grid)
-            originals.append((grid, layout))
-        else:
-            why = Message("importing.why.copy", {"file": same.file})
-            copies.append(Skipped(grid.file, grid.sheet, why))
-    return originals, copies
-
-
 def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[ImportMap, list[SheetGuess]]:
     """Propose a map of all sheets; hidden sheets are skipped, and said."""
     known = words or vocabulary()
@@ -298,7 +172,23 @@ def guess_files(sheets: Sheets, words: Vocabulary | None = None) -> tuple[Import
         for grid, layout in sheets.grids
     ]
     guesses = [_without_names(guess, mask) for guess in _months_in_series(sheets, guesses)]
-    return ImportMap(sheets=tuple(g.spec for g in guesses)), guesses
+    return ImportMap(sheets=tuple(_with_questions(g) for g in guesses)), guesses
+
+
+def _with_questions(one: SheetGuess) -> SheetMap:
+    """Return what is proposed of a sheet, with the kinds of the questions that must be answered first."""
+    kinds = dict.fromkeys(q.kind for q in one.questions if q.blocking)
+    return one.spec.model_copy(update={"unanswered": tuple(kinds)})
+
+
+def _still_open(plan: ImportMap, sheets: Sheets) -> list[Question]:
+    """Return the questions that nobody has taken out of a map."""
+    specs = [(grid, plan.sheet(grid.file, grid.sheet)) for grid, _ in sheets.grids]
+    return [
+        Question(grid.file, grid.sheet, "", "unanswered", ", ".join(spec.unanswered))
+        for grid, spec in specs
+        if spec and spec.unanswered
+    ]
 
 
 def _months_in_series(sheets: Sheets, guesses: Sequence[SheetGuess]) -> list[SheetGuess]:
@@ -393,7 +283,10 @@ def import_sheets(
     guesses: list[SheetGuess] = []
     if plan is None:
         plan, guesses = guess_files(sheets, words)
-    blocked = {(q.file, q.sheet) for g in guesses for q in g.questions if q.blocking}
+        questions = [q for g in guesses for q in g.questions]
+    else:
+        questions = _still_open(plan, sheets)
+    blocked = {(q.file, q.sheet) for q in questions if q.blocking}
     findings = Findings(
         confirmed=frozenset(c.number for c in used if c.action == "confirm"),
         turned={(grid.file, grid.sheet): grid for grid, _ in sheets.grids if grid.turned},
@@ -428,7 +321,6 @@ def import_sheets(
         assembled = replace(assembled, tables=tables, findings=said)
     listed = [_account(*one, findings, words) for one in accounts]
     listed += [SourceAccount(s.file, s.sheet, 0, why=s.why) for s in sheets.skipped]
-    questions = [q for g in guesses for q in g.questions]
     out = {one.number for one in (*used, *outdated)}
     waiting = [one for one in corrections if one.number not in out]
     return ImportResult(plan, assembled, listed, questions, guesses, used, waiting)

@@ -35,6 +35,8 @@ def read_ids(values: Sequence[object]) -> ColumnRead:
     """
 
     def read(value: object) -> tuple[str | None, str | None]:
+        if isinstance(value, str) and value.isascii() and value.isdecimal():
+            return value, None  # nearly all of them
         if value is None or isinstance(value, bool | dt.date):
             return None, BLANK if value is None else UNREADABLE
         if isinstance(value, float) and (abs(value) >= 1e15 or not value.is_integer()):

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from riskmodel.data.schema import TIME_ZONE, contract
+from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, TIME_ZONE, codes, contract
+from riskmodel.errors import InputMissing, did_you_mean
 from riskmodel.io import Spec, load_spec, write_text
 
 Unit = Literal["元", "百元", "千元", "万元"]
@@ -87,6 +88,15 @@ class AmountMap(Spec):
     def _short_form(cls, given: Any) -> Any:
         return {"column": given} if isinstance(given, str) else given
 
+    @field_validator("item")
+    @classmethod
+    def _known_item(cls, given: str | None) -> str | None:
+        known = [item for table in SPAN_TABLES for item in _items(table)]
+        if given not in (None, *known):
+            meant = did_you_mean(str(given), known)
+            raise ValueError(f"no source or category{meant}; there are: {', '.join(known)}")
+        return given
+
     @field_validator("months", mode="before")
     @classmethod
     def _as_text(cls, given: Any) -> Any:
@@ -100,6 +110,11 @@ class AmountMap(Spec):
             if not 1 <= first <= last <= 12:
                 raise ValueError("write months of the year as 3 or 1-6")
         return given
+
+
+def _items(table: str) -> list[str]:
+    """Return the sources or categories of a table of amounts."""
+    return list(codes(table, CODE_COLUMN[table])) if table in SPAN_TABLES else []
 
 
 def span_of(months: str) -> tuple[int, int]:
@@ -199,6 +214,10 @@ class TableMap(Spec):
     def _columns_of_the_table(self) -> TableMap:
         allowed = {*contract().tables[self.table].columns, *HELPERS}
         wrong = sorted(set(self.columns) - allowed)
+        other = [a.item for a in self.amounts if a.item not in (None, *_items(self.table))]
+        if self.table in SPAN_TABLES and other:
+            known = ", ".join(_items(self.table))
+            raise ValueError(f"{self.table} has no {', '.join(map(str, other))}; it has: {known}")
         if wrong:
             raise ValueError(
                 f"{self.table} has no column {', '.join(wrong)}; it has: {', '.join(sorted(allowed))}"
@@ -238,6 +257,8 @@ class SheetMap(Spec):
         Whether rows that are hidden are read.
     month_numbers
         How months are written as numbers where the cells do not say: ``two_decimals`` (2021.1 is October).
+    unanswered
+        Questions of a proposed map; nothing is read before the line is taken out.
     """
 
     file: str
@@ -253,6 +274,7 @@ class SheetMap(Spec):
     fill_down: tuple[str, ...] = ()
     hidden_rows: Literal["read", "skip"] = "read"
     month_numbers: Literal["two_decimals"] | None = None
+    unanswered: tuple[str, ...] = ()
     blank_is_zero: bool = False
     tables: tuple[TableMap, ...] = ()
     checks: tuple[CheckMap, ...] = ()
@@ -312,11 +334,28 @@ def read_map(path: str | Path) -> ImportMap:
 
     Raises
     ------
+    InputMissing
+        If there is no such map.
     SpecError
         One line for each fault.
     """
-    packaged = Path(__file__).with_name("maps") / f"{path}.yaml"
-    return load_spec(packaged if packaged.is_file() else path, ImportMap)
+    return load_spec(map_file(path, Path(__file__).with_name("maps")), ImportMap, lines=True)
+
+
+def map_file(path: str | Path, folder: Path) -> Path:
+    """Return the file of a map: one that comes with riskmodel and is called by its name, or the path itself.
+
+    Raises
+    ------
+    InputMissing
+        If it looks like a name, and there is none such.
+    """
+    packaged = {one.stem: one for one in folder.glob("*.yaml")}
+    name = str(path)
+    if name not in packaged and not Path(path).suffix and not Path(path).exists():
+        maps = f"give a file, or one of {', '.join(sorted(packaged))}{did_you_mean(name, packaged)}"
+        raise InputMissing(f"no map {name!r}; {maps}")
+    return packaged.get(name, Path(path))
 
 
 def map_text(given: ImportMap, comments: Mapping[int, Sequence[str]] | None = None) -> str:

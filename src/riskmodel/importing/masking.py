@@ -15,6 +15,7 @@ import pandas as pd
 
 from riskmodel.data import contract
 from riskmodel.grids import Grid
+from riskmodel.importing.distinct import of_each
 from riskmodel.importing.findings import MASK, Finding, without_personal_numbers
 from riskmodel.importing.people import plain_name
 from riskmodel.importing.sheet_layout import SheetLayout, text_of
@@ -142,7 +143,8 @@ def tables_without_names(
         free = [c for c in frame if c not in _KEPT and (c not in spec or spec[c].type == "text")]
         out[name] = frame.copy() if free else frame
         for column in free:
-            out[name][column] = frame[column].map(lambda value: _masked(value, mask))
+            texts = of_each(list(frame[column]), lambda value: _masked(value, mask))
+            out[name][column] = pd.Series(texts, index=frame.index, dtype=object)
     return out
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from riskmodel.data.schema import About, codes
+from riskmodel.importing.mapping import map_file
 from riskmodel.io import Spec, load_spec
 
 Figure = str | int | float | tuple[str, ...]
@@ -426,8 +427,9 @@ def read_panel_map(path: str | Path) -> PanelMap:
 
     Raises
     ------
+    InputMissing
+        If there is no such map.
     SpecError
         One line for each fault.
     """
-    packaged = PANELS / f"{path}.yaml"
-    return load_spec(packaged if packaged.is_file() else path, PanelMap)
+    return load_spec(map_file(path, PANELS), PanelMap)

@@ -21,14 +21,18 @@ import pandas as pd
 import yaml
 
 from riskmodel.data.schema import codes, contract, table_words
+from riskmodel.errors import InputRefused
 from riskmodel.i18n import Language, text
 from riskmodel.importing.corrections import STORED, Correction, corrections_frame
+from riskmodel.importing.destination import ACCOUNT, is_import, note_written, refuse_destination
 from riskmodel.importing.files import ImportResult
 from riskmodel.importing.findings import PROBLEM_COLUMNS, Finding, Findings, problem_number
 from riskmodel.importing.guess_columns import Question
+from riskmodel.importing.problem_groups import group_findings, group_number, name_places, numbers_of
 from riskmodel.io import atomic, new_workbook, records, write_cell, write_table, write_text
 
 _PROBLEMS = "problems.csv"  # every problem of the last import, so that it can be said what is closed
+_REPORTS = ("reading.xlsx", _PROBLEMS, STORED)
 # In characters of a digit's width; together a line of A4 on its side in a readable size.
 _WIDTHS = {
     "number": 10, "township": 9, "village": 9, "household_id": 14, "file": 16, "sheet": 9, "where": 7,
@@ -60,8 +64,18 @@ def write_import(result: ImportResult, into: str | Path, language: Language = "z
     -------
     dict
         Table to rows written.
+
+    Raises
+    ------
+    InputRefused
+        If files of the folder that no import wrote would be overwritten or mixed with the tables, or if
+        nothing was read and an earlier import stands there.
     """
     folder = Path(into)
+    taken = [folder / name for name in _REPORTS]
+    if not result.assembled.tables and is_import(folder):
+        raise InputRefused(f"{folder}: nothing was read; the tables of the earlier import stay as they are")
+    refuse_destination(folder, taken=taken, tables=result.assembled.tables)
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in result.assembled.tables.items():
         write_table(frame, folder / f"{name}.csv")
@@ -69,7 +83,6 @@ def write_import(result: ImportResult, into: str | Path, language: Language = "z
     write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=True), folder / "about.yaml")
     more = {"findings": _finding_counts(result.assembled.findings), "unread": result.unread(language)}
     account = result.as_dict(language) | more
-    write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / "reading.json")
     households = result.assembled.tables.get("households")
     said = {(s.file, s.sheet): s.township for s in result.sources}
     problems = problem_table(result.assembled.findings.items, result.questions, households, language, said)
@@ -78,6 +91,9 @@ def write_import(result: ImportResult, into: str | Path, language: Language = "z
     if result.corrections or (folder / STORED).is_file():
         write_table(corrections_frame([*result.corrections, *result.waiting]), folder / STORED)
     write_table(pd.concat([problems, closed]).drop_duplicates("number"), folder / _PROBLEMS)
+    names = [*(f"{name}.csv" for name in result.assembled.tables), "about.yaml", *_REPORTS]
+    account = note_written(folder, [name for name in names if (folder / name).is_file()], account)
+    write_text(json.dumps(account, ensure_ascii=False, indent=1), folder / ACCOUNT)
     return {name: len(frame) for name, frame in result.assembled.tables.items()}
 
 
@@ -86,8 +102,11 @@ def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFr
     path = folder / _PROBLEMS
     before = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else problems.iloc[:0]
     given = {c.number: c for c in corrections}
-    gone = before[before["number"].isin(list(given)) & ~before["number"].isin(problems["number"])].copy()
-    gone["correction"] = [given[n].value or given[n].action for n in gone["number"]]
+    lines = zip(*(before[c] for c in ("number", "file", "sheet", "where")), strict=True)
+    answers = [next((given[n] for n in numbers_of(*line).values() if n in given), None) for line in lines]
+    answered = pd.Series([one is not None for one in answers], index=before.index, dtype=bool)
+    gone = before[answered & ~before["number"].isin(problems["number"])].copy()
+    gone["correction"] = [answers[at].value or answers[at].action for at in gone.index]  # type: ignore[union-attr]
     return gone.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
 
 
@@ -134,27 +153,45 @@ def problem_table(
             "mend": text("importing.report.edit the map", language),
             "handling": text(f"importing.report.handlings.{handling}", language),
         }
-    for item in findings:
-        number = problem_number(item.file, item.sheet, item.where, item.kind)
+
+    def home(item: Finding) -> tuple[str, str]:
+        """Return township and village: of the household, else the township of the sheet."""
         whole = (townships or {}).get((item.file, item.sheet), "") if item.where else ""
-        township, village = places.get(item.household_id, (whole, ""))
-        item = _in_words(item, language)
-        rows[number] = {
-            "township": township,
-            "village": village,
-            "household_id": item.household_id,
-            "file": item.file,
-            "sheet": item.sheet,
-            "where": _row_words(item.where, language),
-            "content": item.text,
-            "problem": item.message().text(language),
-            "mend": item.advice().text(language),
-            "handling": text(f"importing.report.handlings.{item.handling}", language),
-        }
+        return places.get(item.household_id, (whole, ""))
+
+    for group in group_findings(findings, [home(item)[0] for item in findings]):
+        rows |= _problem_rows(group, list(map(home, group)), language)
     frame = pd.DataFrame([{"number": number, **row} for number, row in rows.items()], dtype=object)
     frame = frame.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
     order = ["township", "village", "household_id", "file", "sheet"]
     return frame.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _problem_rows(
+    group: Sequence[Finding], homes: Sequence[tuple[str, str]], language: Language
+) -> dict[str, dict[str, Any]]:
+    """Return the line of a finding, or of many of one kind, under its number."""
+    villages = {village for _, village in homes}
+    item = _in_words(group[0], language)
+    row = {
+        "township": homes[0][0],
+        "village": villages.pop() if len(villages) == 1 else "",
+        "household_id": item.household_id,
+        "file": item.file,
+        "sheet": item.sheet,
+        "where": _row_words(item.where, language),
+        "content": item.text,
+        "problem": item.message().text(language),
+        "mend": item.advice().text(language),
+        "handling": text(f"importing.report.handlings.{item.handling}", language),
+    }
+    if len(group) == 1:
+        return {problem_number(item.file, item.sheet, item.where, item.kind): row}
+    counts = {"n": len(group), "k": len({one.household_id for one in group if one.household_id})}
+    row |= {"household_id": "", "problem": row["problem"] + text("importing.report.many", language, **counts)}
+    row |= {"mend": row["mend"] + text("importing.report.one of many", language)}
+    named = name_places([one.where for one in group], language)
+    return {group_number(group[0], where): row | {"where": where} for where in named}
 
 
 def _row_words(where: str, language: Language) -> str:

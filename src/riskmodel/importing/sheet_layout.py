@@ -12,10 +12,11 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from riskmodel.grids import Grid
+from riskmodel.importing.distinct import of_each
 from riskmodel.importing.title_facts import TitleFacts, title_facts
 from riskmodel.importing.vocabulary import (
     Definition,
@@ -283,7 +284,11 @@ def _sort_rows(
     totals, notes = words.kinds["total_rows"], words.kinds["note_rows"]
     data: list[int] = []
     skipped: list[SkippedRow] = []
+    plain = _rows_with_a_key(grid, rows[-1], keys, own)
     for row in range(rows[-1] + 1, len(grid.rows) + 1):
+        if row > rows[-1] + 2 and row in plain:
+            data.append(row)
+            continue
         cells = _filled(grid, row)
         if not cells:
             continue
@@ -309,6 +314,25 @@ def _is_numbering(texts: Sequence[str]) -> bool:
     return len(texts) >= 5 and all(re.fullmatch(r"[A-Za-z]{2,4}_?\d{2,5}[A-Za-z]?", text) for text in texts)
 
 
+def _rows_with_a_key(grid: Grid, above: int, keys: Collection[int], own: Mapping[int, str]) -> set[int]:
+    """Return the rows that are records for sure: a key column holds a number, none an example or a header."""
+    numbered: set[int] = set()
+    others: set[int] = set()
+    for column in keys:
+        cells = [line[column] if column < len(line) else None for line in grid.rows[above:]]
+
+        def kind(value: object, header: str = own[column]) -> str:
+            text = text_of(value)
+            if text.startswith(_EXAMPLE) or (text and normalise_header(text) == header):
+                return "other"
+            return "number" if _ID.fullmatch(text) else ""
+
+        kinds = of_each(cells, kind)
+        numbered.update(row for row, one in enumerate(kinds, above + 1) if one == "number")
+        others.update(row for row, one in enumerate(kinds, above + 1) if one == "other")
+    return numbered - others
+
+
 def _key_columns(headers: Sequence[Header]) -> set[int]:
     keys = ("household_id", "member_id", "person_number", "old_id", "new_id", "row_id")
     return {h.column for h in headers if any(m.column in keys for m in h.meanings[:1])}
@@ -322,7 +346,7 @@ def _row_kind(
         return "example"
     has_key = _has_a_key(cells, keys)
     if has_key and not any(own.get(c) == normalise_header(cells[c]) for c in keys if c in cells):
-        return ""  # the quick way for nearly all rows
+        return ""
     words = {c: normalise_word(text) for c, text in cells.items()}
     matching = sum(own.get(c) == normalise_header(text) for c, text in cells.items())
     if matching >= max(2, 0.6 * len(cells)):

@@ -165,6 +165,10 @@ def writable(path: str | Path, *, folder: bool = False, endings: tuple[str, ...]
     target = Path(path)
     if not folder and target.suffix.lower() not in endings:
         raise UsageError(f"{target}: write to a name that ends in {', '.join(endings)}")
+    try:
+        target.exists()
+    except OSError as exc:  # a name longer than any file has
+        raise InputMissing(f"{target}: cannot be written: {exc.strerror or exc}") from exc
     if target.exists() and target.is_dir() != folder:
         raise InputMissing(f"{target}: cannot be written: it is a {'file' if folder else 'folder'}")
     there = next(p for p in (target, *target.absolute().parents) if p.exists() and (p != target or folder))
@@ -200,9 +204,10 @@ def _parquet(frame: pd.DataFrame, path: Path, sheet: str) -> None:
 
 
 def _csv(frame: pd.DataFrame, path: Path, sheet: str) -> None:
-    safe = frame.copy()
+    safe = frame.copy(deep=False)
     for column in safe.select_dtypes(include=["object", "str"]):
-        safe[column] = safe[column].map(_neutral)
+        if not _is_safe(safe[column].tolist()):
+            safe[column] = safe[column].map(_neutral)
     _to_csv(safe, path)
 
 
@@ -219,6 +224,13 @@ def safe_text(text: str) -> str:
     ("'=1+1", '东乡')
     """
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
+def _is_safe(values: Any) -> bool:
+    """Say whether values are texts alone, none of which is taken for a formula."""
+    if not set(map(type, values)) <= {str, type(None)}:
+        return False
+    return not any(value and value.startswith(FORMULA_SIGNS) for value in set(values))
 
 
 def _neutral(value: Any) -> Any:

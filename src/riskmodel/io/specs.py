@@ -108,7 +108,7 @@ def read_yaml(path: str | Path) -> Any:
         raise SpecError(f"{path}: not valid YAML: {exc}") from exc
 
 
-def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
+def parse_spec(content: Any, model: type[S], where: str | Path, text: str = "") -> S:
     """Check plain values against a declaration model.
 
     Parameters
@@ -119,6 +119,8 @@ def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
         A pydantic model.
     where
         Named in the error.
+    text
+        The file's, for the line of each fault; without it no line is named.
 
     Returns
     -------
@@ -133,7 +135,27 @@ def parse_spec(content: Any, model: type[S], where: str | Path) -> S:
     try:
         return model.model_validate(content)
     except ValidationError as exc:
-        raise SpecError("\n".join(f"{where}: {_describe_error(model, err)}" for err in exc.errors())) from exc
+        root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
+        faults = [
+            f"{where}: {_line_of(root, err['loc'])}{_describe_error(model, err)}" for err in exc.errors()
+        ]
+        raise SpecError("\n".join(faults)) from exc
+
+
+def _line_of(node: yaml.Node | None, loc: Iterable[int | str]) -> str:
+    """Return the line of a place inside a file, empty where it is not known."""
+    if node is None:
+        return ""
+    line = node.start_mark.line
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found:
+                line, node = found[0].start_mark.line, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return f"line {line + 1}: "
 
 
 def _describe_error(model: type[BaseModel], err: Any) -> str:
@@ -171,7 +193,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [inner for part in get_args(annotation) for inner in _models_in(part)]
 
 
-def load_spec(path: str | Path, model: type[S]) -> S:
+def load_spec(path: str | Path, model: type[S], *, lines: bool = False) -> S:
     """Read and check one declaration file; see `read_yaml` and `parse` for what is raised.
 
     Parameters
@@ -180,10 +202,13 @@ def load_spec(path: str | Path, model: type[S]) -> S:
         The declaration.
     model
         A pydantic model.
+    lines
+        Whether each fault is told with its line.
 
     Returns
     -------
     S
         The checked declaration.
     """
-    return parse_spec(read_yaml(path), model, path)
+    content = read_yaml(path)
+    return parse_spec(content, model, path, Path(path).read_text("utf-8-sig") if lines else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from riskmodel.errors import InputMissing
-from riskmodel.importing.files import read_grids
+from riskmodel.importing.sources import read_grids
 
 
 def test_a_folder_and_its_folders(tmp_path):
