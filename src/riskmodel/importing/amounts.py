@@ -7,15 +7,12 @@ the same person, month and source is a correction where the file keeps one recor
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
-from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.blank_months import drop_blank_months
 from riskmodel.importing.distinct import of_each
@@ -28,7 +25,8 @@ from riskmodel.importing.spans import (
     compare_with_months,
     drop_earlier,
     drop_members,
-    month_end,
+    months_meant,
+    place_at,
     sum_parts,
 )
 from riskmodel.importing.versions import settle_versions
@@ -207,10 +205,10 @@ class _Amounts:
             places = self.people.persons.get(key, [])
             if not places:
                 return None, None, "unknown person"
-            found = _at_month(places, month)
+            found = place_at(places, month)
             return found[1], found[0], ""
         if isinstance(member, str) and (homes := self.people.member_households.get(member)):
-            found_home = _at_month([(member, *home) for home in homes], month)
+            found_home = place_at([(member, *home) for home in homes], month)
             return found_home[1], member, ""
         return None, None, "unknown person" if isinstance(member, str) else "no household number"
 
@@ -233,7 +231,7 @@ class _Amounts:
         told = set()
         for row in self.take(mask):
             fault = row["when_fault"] or cells.BLANK
-            months = _candidates(row) if fault == cells.AMBIGUOUS else []
+            months = months_meant(row) if fault == cells.AMBIGUOUS else []
             for month in months:
                 self.off({**row, "month_from": month, "month_to": month}, "row_rejected")
             if not months:
@@ -492,26 +490,3 @@ def _one_a_row(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             seen.add((row["sheet_no"], row["row"]))
             out.append(row)
     return out
-
-
-def _candidates(row: dict[str, Any]) -> list[int]:
-    """Return the months that 2021.1 or 20211 may be: January, or October whose zero is lost."""
-    parts = re.fullmatch(r"(\d{4})\.?(\d)", str(row.get("month_text", "")))
-    if not parts:
-        return []
-    year, month = int(parts[1]), int(parts[2])
-    return [month_ordinal(year, m) for m in ((1, 10) if month == 1 else (month,)) if m]
-
-
-def _at_month(
-    places: Sequence[tuple[str, str, dt.date | None, dt.date | None]], month: object
-) -> tuple[str, str, dt.date | None, dt.date | None]:
-    """Return where a person was at the end of a month; the last place where that is open."""
-    if len(places) == 1 or is_empty(month):
-        return places[-1]
-    end = month_end(int(month))  # type: ignore[call-overload]
-    ordered = sorted(places, key=lambda p: p[2] or dt.date.min)
-    for place in reversed(ordered):
-        if (place[2] is None or place[2] <= end) and (place[3] is None or place[3] > end):
-            return place
-    return ordered[0] if end < (ordered[0][2] or dt.date.min) else ordered[-1]

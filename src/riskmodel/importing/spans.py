@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -394,3 +395,26 @@ def compare_with_months(rows: pd.DataFrame, say: Say) -> None:
             given = sum((months[number][month] for month in span), Decimal(0))
             if abs(row["amount"] - given) > max(Decimal(1), abs(given) / 100):
                 say("asked", "check months", row, text=row["text"], given=f"{given.normalize():f}")
+
+
+def months_meant(row: dict[str, Any]) -> list[int]:
+    """Return the months that 2021.1 or 20211 may be: January, or October whose zero is lost."""
+    parts = re.fullmatch(r"(\d{4})\.?(\d)", str(row.get("month_text", "")))
+    if not parts:
+        return []
+    year, month = int(parts[1]), int(parts[2])
+    return [month_ordinal(year, m) for m in ((1, 10) if month == 1 else (month,)) if m]
+
+
+def place_at(
+    places: Sequence[tuple[str, str, dt.date | None, dt.date | None]], month: object
+) -> tuple[str, str, dt.date | None, dt.date | None]:
+    """Return where a person was at the end of a month; the last place where that is open."""
+    if len(places) == 1 or is_empty(month):
+        return places[-1]
+    end = month_end(int(month))  # type: ignore[call-overload]
+    ordered = sorted(places, key=lambda p: p[2] or dt.date.min)
+    for place in reversed(ordered):
+        if (place[2] is None or place[2] <= end) and (place[3] is None or place[3] > end):
+            return place
+    return ordered[0] if end < (ordered[0][2] or dt.date.min) else ordered[-1]
