@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from riskmodel.evaluation.curves import reliability
 from riskmodel.evaluation.predictions import village_resamples
 from riskmodel.evaluation.score_metrics import (
     auc,
@@ -20,7 +21,6 @@ from riskmodel.evaluation.score_metrics import (
     calibration_intercept,
     calibration_slope,
     intercept_kernel,
-    reliability,
     slope_kernel,
 )
 

@@ -6,6 +6,7 @@ probability, y, flagged, rule_rank``. They return numbers, codes and messages (`
 """
 
 from riskmodel.evaluation.compare import Comparison, compare
+from riskmodel.evaluation.curves import net_benefit, net_benefit_curve, reliability
 from riskmodel.evaluation.lead_time import (
     SCORE_PREFIX,
     LeadTime,
@@ -56,9 +57,6 @@ from riskmodel.evaluation.score_metrics import (
     brier,
     calibration_intercept,
     calibration_slope,
-    net_benefit,
-    net_benefit_curve,
-    reliability,
 )
 from riskmodel.evaluation.selective_labels import (
     PUBLISHED_YIELD,

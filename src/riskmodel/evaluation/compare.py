@@ -216,11 +216,12 @@ def _compare_scope(
     }
     named = {(at, name): (order, quota) for at, quota in limits.items() for name, order in orders.items()}
     named |= {("deployed", name): (order, limits["budget"]) for name, order in deployed.items()}
+    resamples = village_resamples(lists.villages, replicates, seed)
     kernels = {
-        name: list_kernel(lists.y, lists.date, order, quota, lists.persons)
+        name: list_kernel(lists.y, lists.date, order, quota, lists.persons, resamples.units())
         for name, (order, quota) in named.items()
     }
-    recalls = PairedRecalls(kernels, village_resamples(lists.villages, replicates, seed), level)
+    recalls = PairedRecalls(kernels, resamples, level)
     rows = [_comparison_row(lists, at, model, named, recalls) for at in limits for model in models]
     as_deployed = [row for model in models for row in _deployed_rows(lists, model, named, recalls)]
     return pd.DataFrame(rows), pd.DataFrame(as_deployed)

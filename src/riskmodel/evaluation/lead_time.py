@@ -254,7 +254,9 @@ def lead_time(
     before = (listed_at < flagged_at).astype(float)
     if n:
         resamples = village_resamples(listings[VILLAGE], replicates, seed)
-        drawn = resamples.run(lambda w: (w @ before) / w.sum(axis=1))
+        units = resamples.units()
+        first = units.sums(before)
+        drawn = resamples.run_units(lambda w: (w @ first) / (w @ units.size))
         low, high = percentile_interval(drawn, level)
     was_listed = np.isfinite(listed_at)
     parts = {

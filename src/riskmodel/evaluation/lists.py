@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmodel.errors import SpecError
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from riskmodel.evaluation.units import Array, Codes, Units, weigh
 
 
 class Ranking(NamedTuple):
@@ -113,12 +111,18 @@ def running_sums(values: Array) -> Array:
 
 
 def list_kernel(
-    y: Array, date: Codes, ranking: Ranking, quota: Codes, persons: Array | None = None
+    y: Array,
+    date: Codes,
+    ranking: Ranking,
+    quota: Codes,
+    persons: Array | None = None,
+    units: Units | None = None,
 ) -> Callable[[Array], ListCounts]:
     """Prepare the list of each replicate: the same ranking, cut at the same share of the households.
 
     A resampled county has more or fewer households; visits keep their share, and a household drawn
-    twice takes two visits (in part, if the cut falls on it).
+    twice takes two visits (in part, if the cut falls on it). Only the first rows of a date are looked at:
+    as many as the list needs in whichever replicate it reaches deepest.
 
     Parameters
     ----------
@@ -132,41 +136,71 @@ def list_kernel(
         Visits at each date, from `quotas`.
     persons : array of shape (n,), optional
         For the person-weighted sums; default 1.
+    units : Units, optional
+        What the rows are resampled with; default each row by itself.
 
     Returns
     -------
     callable
-        Weights (replicates, n) to `ListCounts`.
+        Weights (replicates, units) to `ListCounts`.
     """
-    order = ranking.order
-    ordered_date = date[order]
+    units = Units.of_rows(len(y)) if units is None else units
     n = np.bincount(date)
     share = quota / n
-    end = np.cumsum(n)
-    event = np.flatnonzero(y[order] == 1)
-    at = ordered_date[event]
-    heads = np.ones(len(event)) if persons is None else persons[order][event]
+    by_date, (events, events_persons) = units.table(date, len(n)), _event_sums(y, persons, units)
+    heads = np.ones(len(y)) if persons is None else persons
 
     def kernel(weight: Array) -> ListCounts:
-        ordered = weight[:, order]
-        running = running_sums(ordered)
-        before_date = running[:, end - n]
-        visits = share * (running[:, end] - before_date)
-        on_event = ordered[:, event]
+        held = weigh(by_date, weight).T
+        visits = share * held
+        rows, end, running = _reached(ranking.order, n, quota, units, weight, visits)
+        event = np.flatnonzero(y[rows] == 1)
+        at = date[rows][event]
+        on_event = units.of(weight, rows[event])
+        before_date = running[:, np.r_[0, end[:-1]]]
         room = visits[:, at] - (running[:, event] - before_date[:, at])
         hits = np.minimum(np.maximum(room, 0.0), on_event)
         return ListCounts(
-            hits.sum(axis=1), on_event.sum(axis=1), visits.sum(axis=1), running[:, -1],
-            hits @ heads, on_event @ heads,
+            hits.sum(axis=1), weight @ events, visits.sum(axis=1), held.sum(axis=1),
+            hits @ heads[rows[event]], weight @ events_persons,
         )  # fmt: skip
 
     return kernel
 
 
-def fixed_list_kernel(y: Array, listed: Array) -> Callable[[Array], ListCounts]:
+def _event_sums(y: Array, persons: Array | None, units: Units) -> tuple[Array, Array]:
+    """Return events and their persons by unit."""
+    events = units.sums(y)
+    return events, events if persons is None else units.sums(y * persons)
+
+
+def _reached(
+    order: Codes, n: Codes, quota: Codes, units: Units, weight: Array, visits: Array
+) -> tuple[Codes, Codes, Array]:
+    """Return the first rows of each date, as many as any replicate's visits reach.
+
+    With them where each date's end, and the running sums of their weights (replicates, rows + 1).
+    """
+    start = np.cumsum(n) - n
+    # A third more than the list itself is enough for most resamples of some hundred villages.
+    depth = np.minimum(n, np.ceil(quota * 4 / 3).astype(np.int64) + 16)
+    while True:
+        rows = np.concatenate([order[first : first + k] for first, k in zip(start, depth, strict=True)])
+        end = np.cumsum(depth)
+        running = running_sums(units.of(weight, rows))
+        reached = running[:, end] - running[:, np.r_[0, end[:-1]]]
+        short = (depth < n) & (reached < visits).any(axis=0)
+        if not short.any():
+            return rows, end, running
+        depth = np.where(short, np.minimum(n, 2 * depth), depth)
+
+
+def fixed_list_kernel(y: Array, listed: Array, units: Units | None = None) -> Callable[[Array], ListCounts]:
     """Prepare a list that stays as it was drawn up, whoever is resampled; persons are not counted."""
+    units = Units.of_rows(len(y)) if units is None else units
     sums = np.column_stack([y * listed, y, listed, np.ones(len(y)), np.zeros((len(y), 2))])
-    return lambda weight: ListCounts(*(weight @ sums).T)
+    by_unit = units.sums(sums)
+    return lambda weight: ListCounts(*(weight @ by_unit).T)
 
 
 def random_list_hits(

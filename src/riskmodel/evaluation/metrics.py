@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from riskmodel.errors import SpecError
 from riskmodel.evaluation.lists import Array, Budget, ListCounts, list_kernel, quotas, rank_rows
+from riskmodel.evaluation.units import Units
 from riskmodel.i18n import pair
 from riskmodel.io import Registry
 
@@ -63,6 +64,9 @@ class Metric:
     kernel
         Prepares it from 0/1 outcomes and scores (or probabilities, as ``needs`` says) for many weightings of
         the rows at once.
+    by_unit
+        Whether ``kernel`` takes `Units` as a third argument and is then run on weights of units: villages
+        are resampled without weighing every row.
     of_list
         Computes it from the counts of a list at the budget: an array of one value a weighting, NaN where it
         is not defined (a fold without events).
@@ -85,12 +89,13 @@ class Metric:
     needs: Literal["score", "probability", "list"]
     checked_against: str
     tests: tuple[str, ...]
-    kernel: Callable[[Array, Array], Kernel] | None = None
+    kernel: Callable[..., Kernel] | None = None
     of_list: Callable[[ListCounts], Array] | None = None
     order: int = 1000
     derived: bool = False
     share: bool = False
     shown_in: tuple[str, ...] = ()
+    by_unit: bool = False
 
     @property
     def words(self) -> dict[str, str]:
@@ -165,16 +170,13 @@ def table_metrics() -> list[Metric]:
     return [metric for metric in METRICS.values() if metric.in_table]
 
 
-def prepare_metrics(rows: ScoredRows, names: Sequence[str] = ()) -> Kernel:
-    """Prepare metrics (default the table's): weights (replicates, n) to values (replicates, metrics)."""
+def prepare_metrics(rows: ScoredRows, names: Sequence[str] = (), units: Units | None = None) -> Kernel:
+    """Prepare metrics (default the table's): weights of units (rows by default) to a value a metric."""
     chosen = [METRICS[name] for name in names] or table_metrics()
     ranking = rank_rows(rows.date, -rows.score)
-    on_list = list_kernel(rows.y, rows.date, ranking, quotas(rows.date, rows.budget))
-    kernels = {
-        metric.name: metric.kernel(rows.y, rows.score if metric.needs == "score" else rows.probability)
-        for metric in chosen
-        if metric.kernel is not None
-    }
+    units = Units.of_rows(len(rows.y)) if units is None else units
+    on_list = list_kernel(rows.y, rows.date, ranking, quotas(rows.date, rows.budget), units=units)
+    kernels = {m.name: _kernel_of_units(m, rows, units) for m in chosen if m.kernel is not None}
 
     def values(metric: Metric, weight: Array, counts: ListCounts) -> Array:
         figures = metric.of_list(counts) if metric.of_list is not None else kernels[metric.name](weight)
@@ -189,3 +191,13 @@ def prepare_metrics(rows: ScoredRows, names: Sequence[str] = ()) -> Kernel:
             return np.column_stack([values(metric, weight, counts) for metric in chosen])
 
     return kernel
+
+
+def _kernel_of_units(metric: Metric, rows: ScoredRows, units: Units) -> Kernel:
+    """Prepare a metric's kernel for weights of units; one that knows rows only is given their weights."""
+    assert metric.kernel is not None
+    score = rows.score if metric.needs == "score" else rows.probability
+    if metric.by_unit:
+        return metric.kernel(rows.y, score, units)
+    kernel, every = metric.kernel(rows.y, score), np.arange(len(rows.y))
+    return lambda weight: kernel(units.of(weight, every))

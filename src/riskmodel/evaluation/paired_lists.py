@@ -140,7 +140,10 @@ class Difference(NamedTuple):
 
 
 class PairedRecalls:
-    """Recall of named lists on the rows themselves and on every village resample, paired."""
+    """Recall of named lists on the rows themselves and on every village resample, paired.
+
+    Kernels are prepared for the units of the resamples.
+    """
 
     def __init__(
         self, kernels: Mapping[Any, Callable[[Array], ListCounts]], resamples: Resamples, level: float
@@ -155,8 +158,8 @@ class PairedRecalls:
                 persons = np.column_stack([f.hits_persons / f.events_persons for f in counts])
             return np.stack([households, persons], axis=2)
 
-        self._point = recalls(np.ones((1, len(resamples.village))))[0]
-        self._drawn = self.resamples.run(recalls)
+        self._point = recalls(np.ones((1, resamples.n_villages)))[0]
+        self._drawn = self.resamples.run_units(recalls)
 
     def recall(self, name: Any, *, persons: bool = False) -> float:
         """Return a list's recall on the rows themselves."""
@@ -199,8 +202,12 @@ def compare_fixed_lists(
         Each list's recall, and differences with their intervals.
     """
     event = np.asarray(y, dtype=float)
-    kernels = {name: fixed_list_kernel(event, np.asarray(on, dtype=float)) for name, on in lists.items()}
-    return PairedRecalls(kernels, village_resamples(villages, replicates, seed), level)
+    resamples = village_resamples(villages, replicates, seed)
+    units = resamples.units()
+    kernels = {
+        name: fixed_list_kernel(event, np.asarray(on, dtype=float), units) for name, on in lists.items()
+    }
+    return PairedRecalls(kernels, resamples, level)
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:

@@ -18,6 +18,7 @@ from scipy.stats import norm
 
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation.lists import Array, Budget
+from riskmodel.evaluation.units import Units
 from riskmodel.models import village_draws
 
 # What names a row, and what names its village: two townships may each have a village of one name.
@@ -30,6 +31,8 @@ STRATUM = "stratum"
 _COLUMNS = ["household_id", "as_of", "fold", *VILLAGE, "model", "score", "probability", "y"]
 # Weights handled at once: a million doubles are 8 MB, and a kernel holds a few such arrays.
 _CHUNK = 1_000_000
+# Sums by village are weighed for so many replicates at once at least, which is how matrices multiply fast.
+_TOGETHER = 64
 # Below this share of usable replicates an interval would describe only the lucky ones.
 _LEAST_USABLE = 0.9
 
@@ -154,14 +157,33 @@ class Resamples:
             resampled.
         """
         step = max(1, _CHUNK // max(1, len(self.village)))
+        return self._run(lambda counts: kernel(counts[:, self.village]), step)
+
+    def units(self, weight: Array | None = None) -> Units:
+        """Return the villages as units, each row of weight 1 or of the weights given, shape (n,)."""
+        return Units(self.village, np.ones(len(self.village)) if weight is None else weight)
+
+    def run_units(self, kernel: Callable[[Array], Array]) -> Array:
+        """Apply a kernel that was prepared for `units` to every replicate: as `run`, without weights of rows.
+
+        Parameters
+        ----------
+        kernel
+            From weights of the units (replicates, villages) to an array whose first axis is the replicates.
+
+        Returns
+        -------
+        array of shape (replicates, …)
+            As `run`.
+        """
+        return self._run(kernel, max(_TOGETHER, _CHUNK // max(1, len(self.village))))
+
+    def _run(self, kernel: Callable[[Array], Array], step: int) -> Array:
         nothing = self.n_villages < 2 or (self.strata > 0 and self.strata == self.lonely)
         if nothing or len(self.counts) == 0:
-            return np.full_like(kernel(np.ones((1, len(self.village)))), np.nan)
-        parts = [
-            kernel(self.counts[first : first + step][:, self.village])
-            for first in range(0, len(self.counts), step)
-        ]
-        return np.concatenate(parts)
+            return np.full_like(kernel(np.ones((1, self.n_villages))), np.nan)
+        starts = range(0, len(self.counts), step)
+        return np.concatenate([kernel(self.counts[first : first + step]) for first in starts])
 
 
 def village_resamples(villages: pd.DataFrame | Any, replicates: int, seed: int) -> Resamples:

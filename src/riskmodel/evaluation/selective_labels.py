@@ -29,6 +29,7 @@ from riskmodel.evaluation.predictions import (
     village_resamples,
     weighted_findings,
 )
+from riskmodel.evaluation.units import Units
 from riskmodel.households import HOUSEHOLD_STATES, DateLike, KnownCounty, add_months, known_county
 from riskmodel.i18n import Message
 from riskmodel.models import model_names
@@ -269,9 +270,10 @@ def metrics_by_findings(
     )
     if matches.empty:
         raise InputRefused("no finding is of a household and as-of date that was scored")
-    kernel = _finding_kernel(matches, lists)
-    point = kernel(np.ones((1, len(matches))))[0]
-    drawn = village_resamples(matches[VILLAGE], replicates, seed).run(kernel)
+    resamples = village_resamples(matches[VILLAGE], replicates, seed)
+    kernel = _finding_kernel(matches, lists, resamples.units(float_column(matches, "weight")))
+    point = kernel(np.ones((1, resamples.n_villages)))[0]
+    drawn = resamples.run_units(kernel)
     labels = _labels(predictions, wide)
     weight = float_column(matches, "weight")
     shared = {
@@ -292,13 +294,15 @@ def metrics_by_findings(
     return table
 
 
-def _finding_kernel(matches: pd.DataFrame, lists: dict[str, NDArray[np.bool_]]) -> Callable[[Array], Array]:
+def _finding_kernel(
+    matches: pd.DataFrame, lists: dict[str, NDArray[np.bool_]], units: Units
+) -> Callable[[Array], Array]:
     """Prepare rate, and precision and recall of each list: shape (replicates, 1 + 2·lists)."""
-    weight, y, at = float_column(matches, "weight"), float_column(matches, "y"), matches["at"].to_numpy()
-    parts = [weight, weight * y]
+    y, at = float_column(matches, "y"), matches["at"].to_numpy()
+    parts = [np.ones(len(y)), y]
     for listed in lists.values():
-        parts += [weight * listed[at], weight * y * listed[at]]
-    sums = np.column_stack(parts)
+        parts += [listed[at], y * listed[at]]
+    sums = units.sums(np.column_stack(parts))
 
     def kernel(drawn: Array) -> Array:
         total = drawn @ sums

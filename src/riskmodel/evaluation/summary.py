@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation.curves import reliability
 from riskmodel.evaluation.lists import (
     Array,
     Budget,
@@ -23,6 +24,7 @@ from riskmodel.evaluation.lists import (
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, ScoredRows, prepare_metrics, table_metrics
 from riskmodel.evaluation.predictions import (
     Predictions,
+    Resamples,
     budget_as_share,
     check_predictions,
     float_column,
@@ -32,7 +34,6 @@ from riskmodel.evaluation.predictions import (
     sorted_codes,
     village_resamples,
 )
-from riskmodel.evaluation.score_metrics import reliability
 
 # A drawn curve needs no more corners than a screen has columns to show them.
 _POINTS = 200
@@ -159,9 +160,11 @@ def metric_difference(
     frame = check_predictions(predictions).frame
     first, second = (frame[frame["model"] == model] for model in models)
     limit = Budget.of(budget)
-    less, more = (prepare_metrics(_scored(part, limit), [metric]) for part in (first, second))
     resamples = village_resamples(resampled_units(first), replicates, seed)
-    return percentile_interval(resamples.run(lambda weight: more(weight) - less(weight))[:, 0], level)
+    units = resamples.units()
+    less, more = (prepare_metrics(_scored(part, limit), [metric], units) for part in (first, second))
+    drawn = resamples.run_units(lambda weight: more(weight) - less(weight))
+    return percentile_interval(drawn[:, 0], level)
 
 
 def _checked_rows(
@@ -182,11 +185,11 @@ def _summary(
     if part.empty:
         return {"n_test": 0, "n_events": 0, "n_null": n_null}
     rows = _scored(part, budget)
-    kernel = prepare_metrics(rows)
     weight = float_column(part, "weight") if "weight" in part.columns else np.ones(len(part))
-    point = kernel(weight[None])[0]
     resamples = village_resamples(resampled_units(part), replicates, seed)
-    drawn = resamples.run(lambda times: kernel(times * weight))
+    kernel = prepare_metrics(rows, units=resamples.units(weight))
+    point = kernel(np.ones((1, resamples.n_villages)))[0]
+    drawn = resamples.run_units(kernel)
     out: dict[str, Any] = {}
     for i, metric in enumerate(table_metrics()):
         out[metric.name] = float(point[i])
@@ -399,7 +402,7 @@ def group_gaps(
         for group in groups:
             for value in sorted(part[group].dropna().unique(), key=str):
                 inside = part[group].eq(value).fillna(False).to_numpy(dtype=bool)
-                row = _gap_row(part, inside, sums, resamples.run, level)
+                row = _gap_row(part, inside, sums, resamples, level)
                 tables.append({"model": model, "group": group, "value": str(value), **row})
     return pd.DataFrame(tables)
 
@@ -423,7 +426,7 @@ def _gap_row(
     part: pd.DataFrame,
     inside: NDArray[np.bool_],
     sums: Array,
-    run: Callable[[Callable[[Array], Array]], Array],
+    resamples: Resamples,
     level: float,
 ) -> dict[str, Any]:
     cells = (
@@ -443,7 +446,10 @@ def _gap_row(
     out: dict[str, Any] = {"n": int(n), "n_events": np.nan if small else events}
     out["base_rate"] = np.nan if small else events / n
     out |= dict(zip(MEASURES, group.tolist(), strict=True))
-    drawn = None if small else run(lambda w: _measures(w @ group_sums) - _measures(w @ other_sums))
+    drawn = None
+    if not small:
+        of_group, of_others = resamples.units().sums(group_sums), resamples.units().sums(other_sums)
+        drawn = resamples.run_units(lambda w: _measures(w @ of_group) - _measures(w @ of_others))
     for k, name in enumerate(MEASURES):
         low, high = (np.nan, np.nan) if drawn is None else percentile_interval(drawn[:, k], level)
         gap = np.nan if small else float(group[k] - others[k])
