@@ -46,7 +46,7 @@ def demo(
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the main job on a simulated county: simulate, check, judge, learn, score, list, report, import."""
+    """Run the main job on a simulated county: simulate, check, judge, learn, score, list, report."""
     step = _Steps()
     step(f"1/9 simulating a county of {households} households over {months} months, with its true risks")
     data = _simulate(out, households, months, seed)
