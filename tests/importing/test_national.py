@@ -499,6 +499,38 @@ def test_what_is_of_identification_or_elimination_is_dated_by_it() -> None:
     assert "income" not in result.assembled.tables
 
 
+@pytest.mark.parametrize("by_map", [False, True], ids=["guess", "map"])
+def test_work_away_from_home_is_no_income_and_a_plan_is_nothing(by_map: bool) -> None:
+    header = [
+        "户编号",
+        "人编号",
+        "姓名",
+        "是否已务工",
+        "开始时间",
+        "结束时间",
+        "务工月收入",
+        "务工企业名称",
+        "就业渠道",
+    ]
+    rows = [
+        ["已外出务工信息"],
+        [],
+        header,
+        [A, A + "01", "甲某", "是", "2023年3月", "2023年10月", 3500, "某厂", "自主就业"],
+    ]
+    work = grid(rows, "（务工月监测）已外出务工信息_20231218.xlsx")
+    plan = grid(
+        [["计划外出务工信息"], [], ["户编号", "人编号", "是否计划务工"], [A, A + "01", "是"]],
+        "计划外出务工信息_20231218.xlsx",
+    )
+    people = export("脱贫户信息_20231218.xlsx", "脱贫户信息", [*HOUSE, *PERSON], PEOPLE[:2], VARIANTS[0])
+    result = imported(people, work, plan, plan=read_map("national") if by_map else None)
+    spell = ("member_id", "year", "month_from", "month_to", "monthly_income", "channel")
+    assert rows_of(result, "jobs", *spell) == [(A + "01", "2023", "2023-03", "2023-10", "3500", "自主就业")]
+    assert "income" not in result.assembled.tables
+    assert [bool(one.why) for one in result.sources if "计划" in one.file] == [True]
+
+
 def test_nothing_personal_goes_on_and_every_column_left_has_its_reason() -> None:
     result = exports(VARIANTS[0], by_map=True)
     said = str(result.as_dict()) + str(result.unread()) + str(result.assembled.findings.items)
