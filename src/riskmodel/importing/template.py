@@ -17,6 +17,12 @@ from riskmodel.io import atomic, new_workbook, read_yaml, write_cell
 
 _ROWS = 5000  # rows with drop-downs and formats; what is typed below them is read as well
 _FORMATS = {"id": "@", "text": "@", "month": "@", "date": "yyyy-mm-dd", "amount": "0.00"}
+_FONT = {"font_name": "宋体", "font_size": 11}
+_BOX = _FONT | {"border": 1, "border_color": "#BFBFBF", "text_wrap": True, "valign": "top"}
+_HEAD = {"bold": True, "bg_color": "#DCE6F1"}
+_MUST = {"bg_color": "#FCE4D6"}
+_NARROWEST = {"id": 14, "date": 12, "amount": 11}
+_ABOUT_WIDTHS = (12, 24, 62, 18)  # sheet, column, what to fill in, example
 _WORDS = 255  # the longest list of words that a cell of Excel can offer
 
 
@@ -60,29 +66,53 @@ def write_template(path: str | Path) -> Path:
 
 
 def _about_sheet(book: Any, plan: Mapping[str, Any]) -> None:
+    """Write how to fill the workbook in, and what every column wants, to be printed and kept beside it."""
     sheet = book.add_worksheet(plan["about"])
-    sheet.set_column(0, 0, 110, book.add_format({"text_wrap": True}))
-    for row, line in enumerate(plan["lines"]):
-        write_cell(sheet, row, 0, line)
+    _for_print(sheet)
+    head, must, may = (book.add_format(_BOX | more) for more in (_HEAD, _MUST, {}))
+    title = book.add_format(_FONT | {"bold": True, "font_size": 14})
+    for at, width in enumerate(_ABOUT_WIDTHS):
+        sheet.set_column(at, at, width)
+    write_cell(sheet, 0, 0, plan["title"], title)
+    for row, line in enumerate(plan["lines"], 1):
+        write_cell(sheet, row, 0, line, book.add_format(_FONT))
+    row = len(plan["lines"]) + 2
+    for at, word in enumerate(plan["about_columns"]):
+        write_cell(sheet, row, at, word, head)
+    for name, columns in plan["sheets"].items():
+        for column in columns:
+            row += 1
+            style = must if column.get("required") else may
+            for at, value in enumerate((name, column["header"], column["note"], column["example"])):
+                write_cell(sheet, row, at, value or None, style)
 
 
 def _sheet(book: Any, name: str, columns: Sequence[Mapping[str, Any]]) -> None:
     sheet = book.add_worksheet(name)
     sheet.freeze_panes(1, 1)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
+    _for_print(sheet)
     sheet.repeat_rows(0)
-    must = book.add_format({"bold": True, "bg_color": "#FCE4D6", "border": 1, "text_wrap": True})
-    may = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True})
-    example = {"italic": True, "font_color": "#7F7F7F"}
+    sheet.set_row(0, 32)
+    must, may = (book.add_format(_BOX | _HEAD | more) for more in (_MUST, {}))
+    example = _FONT | {"italic": True, "font_color": "#7F7F7F"}
     for at, column in enumerate(columns):
         number = {"num_format": _FORMATS.get(column["kind"], "General")}
-        sheet.set_column(at, at, max(12, 2 * len(column["header"]) + 2), book.add_format(number))
+        # Headers stand on two lines, so that a sheet prints on one page in a readable size.
+        width = max(_NARROWEST.get(column["kind"], 10), len(column["header"]) + 2)
+        sheet.set_column(at, at, width, book.add_format(_FONT | number))
         write_cell(sheet, 0, at, column["header"], must if column.get("required") else may)
         sheet.write_comment(0, at, _note(column))
         write_cell(sheet, 1, at, _example(column), book.add_format(number | example))
         if rule := _validation(column):
             sheet.data_validation(2, at, _ROWS, at, rule)
+
+
+def _for_print(sheet: Any) -> None:
+    """Set a sheet up for A4 on its side, one page wide."""
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
+    sheet.fit_to_pages(1, 0)
 
 
 def _note(column: Mapping[str, Any]) -> str:
