@@ -468,4 +468,4 @@ def _check_unit(sheet: SheetColumns, headers: Sequence[Header]) -> None:
         if v and v > 0
     ]
     if len(values) >= 5 and sorted(values)[len(values) // 2] < 30:
-        sheet.ask("unit", headers[0], f"{sorted(values)[len(values) // 2]:f}")
+        sheet.ask("unit", headers[0], f"{sorted(values)[len(values) // 2].normalize():f}")
