@@ -83,6 +83,9 @@ class Grid:
     turned
         Where rows and columns have been exchanged: the first row and the first column of the file's table,
         and how many rows of titles stand above; empty otherwise.
+    places
+        Cells (``C14``) and rows (``row 14``) of a sheet that is put together from others, and where each
+        stands in the file.
     """
 
     file: str
@@ -98,6 +101,7 @@ class Grid:
     notices: tuple[Message, ...] = ()
     formats: Callable[[], Callable[[int, int], str]] | None = field(default=None, repr=False)
     turned: tuple[int, int, int] | tuple[()] = ()
+    places: Mapping[str, str] = field(default_factory=dict, repr=False)
     _format_at: Callable[[int, int], str] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -135,6 +139,8 @@ class Grid:
         >>> Grid("x.xlsx", "", [], turned=(2, 0, 1)).place_in_file("C6")
         'E4'
         """
+        if where in self.places:
+            return self.places[where]
         found = re.fullmatch(r"(?:([A-Z]+)|row )(\d+)", where)
         if not self.turned or not found:
             return where

@@ -128,10 +128,10 @@ class _HeaderWords:
 
     def row(self, line: Sequence[object]) -> list[str]:
         """Return the texts of a row of headers between records; nothing of any other row."""
-        shown = [value for value in line if value is not None]
-        first = shown[:2]
+        first = list(itertools.islice((value for value in line if value is not None), 2))
         if len(first) < 2 or not all(isinstance(v, str) and self(v.strip()) for v in first):
             return []
+        shown = [value for value in line if value is not None]
         if any(isinstance(value, int | float | dt.date) for value in shown):
             return []
         texts = list(_texts(line).values())

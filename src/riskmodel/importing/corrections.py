@@ -156,7 +156,7 @@ def apply_corrections(
     out, used, outdated = [], [], []
     for grid in grids:
         own = by_sheet.get((grid.file, grid.sheet), [])
-        if not own or grid.turned:  # a turned sheet's rows are the file's columns
+        if not own or grid.turned or grid.places:  # its rows are not those of the file
             out.append(grid)
             continue
         rows: list[list[Any]] = [list(line) for line in grid.rows]

@@ -289,7 +289,7 @@ def import_sheets(
     blocked = {(q.file, q.sheet) for q in questions if q.blocking}
     findings = Findings(
         confirmed=frozenset(c.number for c in used if c.action == "confirm"),
-        turned={(grid.file, grid.sheet): grid for grid, _ in sheets.grids if grid.turned},
+        turned={(grid.file, grid.sheet): grid for grid, _ in sheets.grids if grid.turned or grid.places},
     )
     for one in outdated:
         place = one.file, one.sheet, one.where

@@ -13,6 +13,7 @@ from riskmodel.grids import Grid, Skipped, read_file
 from riskmodel.i18n import Message
 from riskmodel.importing.blocks import tables_in
 from riskmodel.importing.destination import ACCOUNT, is_import
+from riskmodel.importing.forms import merge_forms
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
 from riskmodel.io import first_line
@@ -125,7 +126,8 @@ def read_sheets(sources: Sequence[str | Path], words: Vocabulary | None = None) 
     grids: list[tuple[Grid, SheetLayout]] = []
     skipped: list[Skipped] = []
     for found, without in _each_source(sources):
-        grids += [(one, find_layout(one, known)) for grid in found for one in tables_in(grid, known)]
+        pieces = (one for grid in merge_forms(found, known) for one in tables_in(grid, known))
+        grids += [(one, find_layout(one, known)) for one in pieces]
         skipped += without
     # By name, so that nothing depends on the order in which the sources are given.
     grids.sort(key=lambda one: one[0].file)
