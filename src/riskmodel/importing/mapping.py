@@ -17,7 +17,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, TIME_ZONE, codes, contract
+from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, TIME_ZONE, contract, readable_codes
 from riskmodel.errors import InputMissing, did_you_mean
 from riskmodel.io import Spec, load_spec, write_text
 
@@ -114,7 +114,7 @@ class AmountMap(Spec):
 
 def _items(table: str) -> list[str]:
     """Return the sources or categories of a table of amounts."""
-    return list(codes(table, CODE_COLUMN[table])) if table in SPAN_TABLES else []
+    return list(readable_codes(table, CODE_COLUMN[table])) if table in SPAN_TABLES else []
 
 
 def span_of(months: str) -> tuple[int, int]:
