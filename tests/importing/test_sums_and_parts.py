@@ -151,6 +151,26 @@ def test_years_and_quarters_beside_their_months_are_compared():
     assert sum(v for (h, _, _), v in money(result).items() if h == B) == 1200
 
 
+def test_a_subtotal_of_months_is_compared_and_not_read():
+    months = [f"{m}月" for m in range(1, 13)]
+    header = [["户编号", "工资性收入", *[None] * 12], [None, *months, "小计"]]
+    rows = [[h, *[100] * 12, 1300 if h == B else 1200] for h in HOUSES]
+    one = grid([["2021年"], *header, *rows], "收入.xlsx", merged=((2, 1, 2, 13), (2, 0, 3, 0)))
+    result = imported(roster(HOUSES), one)
+    assert places(result, "check total") == ["N5"]
+    assert sum(v for (h, _, _), v in money(result).items() if h == B) == 1200
+
+
+def test_parts_of_spending_and_sums_named_after_their_source():
+    header = ["户编号", "种植支出", "养殖支出", "学费", "支出合计", "转移性收入小计", "低保金", "养老金"]
+    result = county(header, *[[h, 100, 200, 50, 350, 500, 300, 200] for h in HOUSES])
+    assert {item: v for (h, _, item), v in money(result, "spending").items() if h == A} == {
+        "production": 300, "education": 50,
+    }  # fmt: skip
+    assert money(result)[A, YEAR, "transfer"] == 500
+    assert not kinds(result)
+
+
 # ---------------------------------------------------------------- other periods
 
 
@@ -192,6 +212,21 @@ def test_this_year_and_the_year_before_side_by_side():
     result = county(["户编号", "本年", "上年"], *[[h, 9000, 8000] for h in HOUSES], title="2021年工资性收入")
     assert money(result)[A, YEAR, "wage"] == 9000
     assert money(result)[A, "2020-01..2020-12", "wage"] == 8000
+
+
+def test_spans_of_the_year_before_are_of_that_year():
+    result = county(
+        ["户编号", "工资性收入", "去年同期", "比上年增长"], *[[h, 5000, 4000, 25] for h in HOUSES],
+        title="2021年1-6月农户收入（元）",
+    )  # fmt: skip
+    assert {span: v for (h, span, _), v in money(result).items() if h == A} == {
+        "2021-01..2021-06": 5000, "2020-01..2020-06": 4000,
+    }  # fmt: skip
+    running = county(
+        ["户编号", "1-6月", "1-12月", "上年1-12月"], *[[h, 500, 1000, 900] for h in HOUSES],
+        title="2021年工资性收入",
+    )  # fmt: skip
+    assert money(running)[A, "2020-01..2020-12", "wage"] == 900
 
 
 def test_every_column_that_is_not_read_is_told():

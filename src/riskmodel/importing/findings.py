@@ -200,7 +200,9 @@ def _why(header: Header) -> str:
     if header.hidden:
         return "hidden column"
     other = meaning and (meaning.column in _SAID or (meaning.span and meaning.span.back))
-    return "column of another period" if other else "column not read"
+    if other:
+        return "column of another period"
+    return "sum not compared" if meaning and meaning.role == "check" else "column not read"
 
 
 def _holds_something(grid: Grid, layout: SheetLayout, column: int) -> bool:

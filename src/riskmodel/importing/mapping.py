@@ -134,7 +134,8 @@ def without_sums(amounts: Sequence[AmountMap]) -> tuple[AmountMap, ...]:
     for one in amounts:
         beside = [a for a in amounts if _span_key(a) == _span_key(one) and a is not one and a.months]
         first, last = span_of(one.months) if one.months else (1, 12)
-        singles = {span_of(a.months)[0] for a in beside if a.months and "-" not in a.months}
+        spans = [span_of(a.months) for a in beside if a.months]
+        singles = {start for start, end in spans if start == end}
         if first < last and len(singles & set(range(first, last + 1))) >= 2:
             continue
         growing = len(beside) >= 2 and all((a.months or "").startswith("1-") for a in beside)

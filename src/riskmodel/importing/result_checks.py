@@ -19,7 +19,7 @@ from riskmodel.importing.mapping import CheckMap, TableMap
 from riskmodel.importing.people import People
 from riskmodel.importing.sheet_layout import Header
 from riskmodel.importing.sheet_rows import SheetRows
-from riskmodel.importing.vocabulary import Definition
+from riskmodel.importing.vocabulary import Definition, Span
 from riskmodel.io import records
 
 _CENT = Decimal("0.01")
@@ -271,24 +271,19 @@ def _without_sums(headers: Sequence[Header]) -> list[Header]:
 def _sums_of_months(sheet: SheetColumns, tables: Iterable[TableMap]) -> list[CheckMap]:
     """Return the years, half-years and quarters that are not read because all their months are."""
     read = {amount.column for table in tables for amount in table.amounts}
-    dated = [
-        (h, m)
-        for h in sheet.visible()
-        if h.meanings
-        and (m := h.meanings[0]).role in ("months", "item")
-        and m.span
-        and h.column in sheet.used
-    ]
+    months_alone = (
+        (h, h.meanings[0].span, "") for h in sheet.visible() if h.meanings and h.meanings[0].role == "months"
+    )
+    of_items = ((h, m.span or Span(1, 12), one.name) for one in sheet.items() for h, m in one.wholes[:1])
+    dated = [(h, s, name) for h, s, name in (*months_alone, *of_items) if s and h.column in sheet.used]
     out = []
-    for header, meaning in dated:
-        span = meaning.span
-        if span is None or span.first == span.last or sheet.use(header) in read:
+    for header, span, name in dated:
+        if span.first == span.last or sheet.use(header) in read:
             continue
-        same = [(h, m.span) for h, m in dated if m.span and m.name == meaning.name]
-        of_year = [(h, one) for h, one in same if (one.year, one.back) == (span.year, span.back)]
         months = {
             one.first: h
-            for h, one in of_year
+            for h, one, of in dated
+            if (of, one.year, one.back) == (name, span.year, span.back)
             if one.first == one.last and span.first <= one.first <= span.last
         }
         if len(months) == span.last - span.first + 1:

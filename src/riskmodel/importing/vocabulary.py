@@ -366,6 +366,8 @@ class Vocabulary:
         if not (found := _EARLIER_ITEM.match(word)):
             return []
         span = Span(1, 12, back=_YEARS_BACK[found[1] or found[4]])
+        if months := span_in(found[2] or found[3]):
+            return [Definition("months", "amount", span=replace(months, back=span.back))]
         known = (m for m in self._known(found[2] or found[3]) if m.role in ("item", "check", "part"))
         return [replace(m, span=span) for m in known]
 
@@ -455,7 +457,7 @@ def _variants(word: str) -> Iterator[str]:
         yield re.sub(r"^(个人|本人|成员)", "", form)
         yield re.sub(r"(情况|状况|信息|代码|名称)$", "", form)
         yield re.sub(r"^(本年度?|当年|全年|年度)", "", form)
-        yield re.sub(r"(合计|总额|金额|数额)$", "", form)
+        yield re.sub(r"(合计|小计|总计|总额|金额|数额)$", "", form)
 
 
 def _items_and_spans(word: str) -> Iterator[tuple[str, Span]]:
