@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.vocabulary import Span, vocabulary
+from riskmodel.importing.header_words import Span
+from riskmodel.importing.vocabulary import vocabulary
 
 YUAN, TEN_THOUSAND = Decimal(1), Decimal(10_000)
 ZONE = "Asia/Shanghai"

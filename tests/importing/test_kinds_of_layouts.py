@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from riskmodel.importing.files import ImportResult, import_files
-from riskmodel.importing.vocabulary import Span, vocabulary
+from riskmodel.importing.header_words import Span
+from riskmodel.importing.vocabulary import vocabulary
 
 HOUSES = [
     ["乡镇", "行政村", "户编号", "户类型", "脱贫年度"],

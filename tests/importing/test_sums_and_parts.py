@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from riskmodel.importing import guess_files, vocabulary
-from riskmodel.importing.vocabulary import Span
+from riskmodel.importing.header_words import Span
 from tests.importing.sheets import grid, guessed, imported, kinds, money, places, roster, sheets, unknown
 
 A, B, C = HOUSES = ["001001", "001002", "001003"]

@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from riskmodel.grids import Grid
+from riskmodel.importing.header_words import half_width, normalise_header
 from riskmodel.importing.sheet_layout import find_header, text_of
 from riskmodel.importing.title_facts import TitleFacts, title_facts
-from riskmodel.importing.vocabulary import Vocabulary, half_width, normalise_header
+from riskmodel.importing.vocabulary import Vocabulary
 
 _KEYS = ("household_id", "person_number", "member_id")
 _KNOWN_SHARE = 0.6  # of the cells of a header row that stands between records

@@ -19,7 +19,7 @@ from typing import Any
 from riskmodel.data.schema import month_ordinal
 from riskmodel.data.values import parse_date
 from riskmodel.importing.distinct import distinct_values, of_each
-from riskmodel.importing.vocabulary import Span, half_width, normalise_word, span_in, word_forms
+from riskmodel.importing.header_words import Span, half_width, normalise_word, span_in, word_forms
 
 BLANK = "blank"
 BLANK_PART = "blank part"  # of an amount whose other parts are there

@@ -20,9 +20,9 @@ from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.grids import Grid, read_file
 from riskmodel.i18n import section
 from riskmodel.importing.findings import PROBLEM_COLUMNS, without_personal_numbers
+from riskmodel.importing.header_words import normalise_word
 from riskmodel.importing.problem_groups import numbers_of
 from riskmodel.importing.sheet_layout import text_of
-from riskmodel.importing.vocabulary import normalise_word
 from riskmodel.io import records
 
 STORED = "corrections.csv"

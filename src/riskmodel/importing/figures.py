@@ -19,11 +19,12 @@ import pandas as pd
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.guess_columns import SheetColumns
+from riskmodel.importing.header_words import moment_of, normalise_header
 from riskmodel.importing.mapping import ColumnMap, TableMap
 from riskmodel.importing.sheet_layout import Header, text_of
 from riskmodel.importing.sheet_rows import is_empty
 from riskmodel.importing.spans import month_end
-from riskmodel.importing.vocabulary import Definition, Vocabulary, moment_of, normalise_header
+from riskmodel.importing.vocabulary import Definition, Vocabulary
 from riskmodel.io import records
 
 # Of a year of account; and of money, in the unit of the sheet.

@@ -21,6 +21,7 @@ from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.figures import figure_tables, is_gap, with_subsidy
 from riskmodel.importing.guess_columns import Question, SheetColumns, amount_tables, dated_amount_tables
 from riskmodel.importing.guess_ledgers import goes_on_below, ledger_item, title_texts
+from riskmodel.importing.header_words import normalise_word
 from riskmodel.importing.jobs import is_plan, jobs_table
 from riskmodel.importing.mapping import (
     UNITS,
@@ -31,7 +32,7 @@ from riskmodel.importing.mapping import (
 )
 from riskmodel.importing.result_checks import result_checks
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
-from riskmodel.importing.vocabulary import Vocabulary, normalise_word
+from riskmodel.importing.vocabulary import Vocabulary
 
 # Columns of which a sheet may have several that say the same, or that fill one another's blanks.
 _SEVERAL = (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from riskmodel.importing.header_words import normalise_word
 from riskmodel.importing.mapping import UNITS, AmountMap
 from riskmodel.importing.sheet_layout import Header, text_of
-from riskmodel.importing.vocabulary import normalise_word
 
 if TYPE_CHECKING:
     from riskmodel.importing.guess_columns import SheetColumns

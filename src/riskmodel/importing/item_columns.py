@@ -11,15 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from riskmodel.importing.header_words import Span, normalise_word, span_in, years_back
 from riskmodel.importing.sheet_layout import Header
-from riskmodel.importing.vocabulary import (
-    Definition,
-    Span,
-    Vocabulary,
-    normalise_word,
-    span_in,
-    years_back,
-)
+from riskmodel.importing.vocabulary import Definition, Vocabulary
 
 _OF_WHICH = re.compile(r"^(?:其中|#)")
 

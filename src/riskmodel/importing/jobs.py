@@ -19,12 +19,13 @@ from riskmodel.data import contract
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.guess_columns import SheetColumns
+from riskmodel.importing.header_words import half_width, normalise_word
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.mapping import ColumnMap, TableMap
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_layout import text_of
 from riskmodel.importing.sheet_rows import SheetRows, is_empty
-from riskmodel.importing.vocabulary import half_width, normalise_word, vocabulary
+from riskmodel.importing.vocabulary import vocabulary
 from riskmodel.io import records
 
 _KEYS = ("household_id", "member_id", "person_number", "name")

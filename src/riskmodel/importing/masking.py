@@ -17,9 +17,10 @@ from riskmodel.data import contract
 from riskmodel.grids import Grid
 from riskmodel.importing.distinct import of_each
 from riskmodel.importing.findings import MASK, Finding, without_personal_numbers
+from riskmodel.importing.header_words import half_width, normalise_word
 from riskmodel.importing.people import plain_name
 from riskmodel.importing.sheet_layout import SheetLayout, text_of
-from riskmodel.importing.vocabulary import Vocabulary, half_width, normalise_word
+from riskmodel.importing.vocabulary import Vocabulary
 
 _NAME_COLUMNS = ("name", "head_name", "person_name")
 _LETTERS = re.compile(r"[^\W\d_]+")

@@ -14,12 +14,13 @@ import pandas as pd
 
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.guess_columns import SheetColumns
+from riskmodel.importing.header_words import Span
 from riskmodel.importing.item_columns import summed_items
 from riskmodel.importing.mapping import CheckMap, TableMap
 from riskmodel.importing.people import People
 from riskmodel.importing.sheet_layout import Header
 from riskmodel.importing.sheet_rows import SheetRows
-from riskmodel.importing.vocabulary import Definition, Span
+from riskmodel.importing.vocabulary import Definition
 from riskmodel.io import records
 
 _CENT = Decimal("0.01")

@@ -17,14 +17,9 @@ from dataclasses import dataclass, replace
 
 from riskmodel.grids import Grid
 from riskmodel.importing.distinct import of_each
+from riskmodel.importing.header_words import half_width, normalise_header, normalise_word
 from riskmodel.importing.title_facts import TitleFacts, title_facts
-from riskmodel.importing.vocabulary import (
-    Definition,
-    Vocabulary,
-    half_width,
-    normalise_header,
-    normalise_word,
-)
+from riskmodel.importing.vocabulary import Definition, Vocabulary
 
 _SEARCHED_ROWS = 20  # a header below that is none
 _HEADER_ROWS = 3  # the most rows that one header has

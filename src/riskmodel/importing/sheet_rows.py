@@ -17,9 +17,10 @@ import pandas as pd
 
 from riskmodel.grids import Grid
 from riskmodel.importing.cell_reading import BLANK
+from riskmodel.importing.header_words import normalise_word
 from riskmodel.importing.mapping import UNITS, CheckMap, ColumnMap, SheetMap
 from riskmodel.importing.sheet_layout import Header, SheetLayout, text_of
-from riskmodel.importing.vocabulary import Vocabulary, normalise_word
+from riskmodel.importing.vocabulary import Vocabulary
 
 
 @dataclass

@@ -19,10 +19,10 @@ import pandas as pd
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead
+from riskmodel.importing.header_words import Span
 from riskmodel.importing.mapping import AmountMap, SheetMap, span_of
 from riskmodel.importing.sheet_rows import is_empty, row_keys
 from riskmodel.importing.title_facts import TitleFacts
-from riskmodel.importing.vocabulary import Span
 from riskmodel.io import records
 
 _WHOSE = ["household_id", "member_id", "item", "month_from", "month_to"]

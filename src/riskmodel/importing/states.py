@@ -14,9 +14,10 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.importing.findings import Findings, cell_place
+from riskmodel.importing.header_words import normalise_word, without_remark
 from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.sheet_rows import is_empty
-from riskmodel.importing.vocabulary import normalise_word, vocabulary, without_remark
+from riskmodel.importing.vocabulary import vocabulary
 from riskmodel.io import records
 
 # The worst of several illnesses in one cell.

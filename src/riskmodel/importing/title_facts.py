@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from riskmodel.importing.vocabulary import half_width, span_in, unit_in
+from riskmodel.importing.header_words import half_width, span_in, unit_in
 
 _Y = r"((?:19|20)\d{2})"
 _DASH = r"\s*[-~至到—–]+\s*"

@@ -14,10 +14,11 @@ import pandas as pd
 from riskmodel.data import contract
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead
+from riskmodel.importing.header_words import normalise_word
 from riskmodel.importing.mapping import ColumnMap, TableMap
 from riskmodel.importing.sheet_layout import text_of
 from riskmodel.importing.states import worst_health
-from riskmodel.importing.vocabulary import Vocabulary, normalise_word
+from riskmodel.importing.vocabulary import Vocabulary
 
 _NOTHING = ("-", "--", "/", "—", "——", "未实施", "尚未实施", "未享受")
 _LONGEST_STEP = 20  # longer texts are remarks, in which anything may stand
