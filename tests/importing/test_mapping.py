@@ -145,3 +145,8 @@ def test_a_sheet_that_the_map_does_not_name_is_accounted_for():
     (source,) = result.as_dict("zh")["sources"]
     assert (source["used"], source["skipped"], source["why"]) == (0, 2, "对照表中没有此表，未读取")
     assert rows_of(result, "households", "household_id") == []
+
+
+@pytest.mark.parametrize("name", ["national", "template"])
+def test_a_packaged_map_can_be_read(name):
+    assert read_map(name).sheets
