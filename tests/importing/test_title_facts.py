@@ -25,6 +25,7 @@ HOUSES = [row[0] for row in ROWS]
         (["收支登记表"], "7月", "2021年登记.xlsx", ("2021-07", "2021-07")),
         (["2021年收支情况表（2022年1月）"], "", "a.xlsx", None),
         (["收入信息（2021年10月采集）"], "", "a.xlsx", None),
+        (["2021年6月累计收入"], "", "a.xlsx", ("2021-01", "2021-06")),
         (["截至2022年1月12日"], "", "2021年.xlsx", None),
     ],
 )
@@ -55,3 +56,35 @@ def test_sheets_from_month_to_month_say_their_months():
 def test_the_day_of_writing_is_no_period():
     found = title_facts(["单位：万元   填报日期：2020年4月"], "2019年收支", "a.xlsx")
     assert (found.year, found.months, found.recorded_on) == (2019, None, dt.date(2020, 4, 30))
+
+
+def test_sums_from_the_years_begin_in_one_sheet_each_become_their_differences():
+    for said in ("2021年1-{}月收入", "2021年{}月累计收入"):
+        some = [
+            grid([[said.format(k)], AMOUNTS, *[[h, 100 * k, k] for h in HOUSES]], "2021.xlsx", f"{k}月")
+            for k in (3, 6, 9, 12)
+        ]
+        known = money(imported(roster(HOUSES), *some))
+        assert {span: wage for (house, span, item), wage in known.items() if item == "wage"} == {
+            "2021-01..2021-03": 300,
+            "2021-04..2021-06": 300,
+            "2021-07..2021-09": 300,
+            "2021-10..2021-12": 300,
+        }
+
+
+def test_until_the_end_of_a_month_may_be_a_sum_and_is_asked_about():
+    some = [grid([[f"截至2021年{k}月底收入"], AMOUNTS, *ROWS], "2021年.xlsx", f"{k}月") for k in (3, 6)]
+    assert [q.kind for q in imported(roster(HOUSES), *some).blocking] == ["month or year"] * 2
+
+
+def test_a_year_over_two_is_asked_about():
+    result = imported(roster(HOUSES), grid([AMOUNTS, *ROWS], "2020-2021年度收入.xlsx"))
+    assert [q.kind for q in result.blocking] == ["no year"]
+
+
+def test_units_stand_in_a_row_below_the_header_or_in_a_note():
+    units = [["2021年"], AMOUNTS, [None, "（元）", "（万元）"], *ROWS]
+    assert money(imported(roster(HOUSES), grid(units)))["001001", "2021-01..2021-12", "transfer"] == 100_000
+    noted = [["2021年"], AMOUNTS, *ROWS, ["注：本表金额单位为百元"]]
+    assert money(imported(roster(HOUSES), grid(noted)))["001001", "2021-01..2021-12", "wage"] == 10_000

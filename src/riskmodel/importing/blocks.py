@@ -182,7 +182,8 @@ def _beside(grid: Grid, words: Vocabulary) -> list[Grid]:
     rows = find_header(grid, words)
     if not rows:
         return [grid]
-    header = {c: normalise_header(t) for c, t in _texts(grid.rows[rows[-1] - 1]).items()}
+    best = max(rows, key=lambda row: len(_known_in(list(_texts(grid.rows[row - 1]).values()), words)))
+    header = {c: normalise_header(t) for c, t in _texts(grid.rows[best - 1]).items()}
     keys = [c for c, text in header.items() if _is_number_header(text, words)]
     starts = [min(header)]
     for key in keys[1:]:

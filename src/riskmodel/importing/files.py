@@ -204,7 +204,7 @@ def _months_in_series(sheets: Sheets, guesses: Sequence[SheetGuess]) -> list[She
             kinds.setdefault(kind(grid, layout), set()).add(layout.facts.months)
     return [
         replace(one, questions=tuple(q for q in one.questions if q.kind != "month or year"))
-        if len(kinds.get(kind(grid, layout), ())) > 1
+        if len(kinds.get(kind(grid, layout), ())) > 1 and not layout.facts.sum_so_far
         else one
         for (grid, layout), one in zip(sheets.grids, guesses, strict=True)
     ]

@@ -289,6 +289,9 @@ def _only_months(sample: Sequence[object]) -> bool:
 def _needs_year(sheet: SheetColumns, time: dict[str, ColumnMap], amounts: Sequence[AmountMap]) -> None:
     facts = sheet.layout.facts
     said = {"month", "year", "month_from"} & set(time) or facts.year or facts.months
+    if "period" in time and (header := sheet.layout.header(time["period"].column or "")):
+        spans = cells.read_spans(sheet.sample(header), year=None).values
+        said = said or all(span and span.year for span in spans)
     if not said and not all(a.year for a in amounts):
         sheet.ask("no year")
     stated = {"month", "year", "month_from", "period"} & set(time) or all(a.months or a.year for a in amounts)

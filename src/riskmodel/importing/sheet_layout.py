@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from riskmodel.grids import Grid
 from riskmodel.importing.distinct import of_each
-from riskmodel.importing.header_words import half_width, normalise_header, normalise_word
+from riskmodel.importing.header_words import half_width, normalise_header, normalise_word, unit_in
 from riskmodel.importing.title_facts import TitleFacts, title_facts
 from riskmodel.importing.vocabulary import Definition, Vocabulary
 
@@ -25,6 +25,7 @@ _SEARCHED_ROWS = 20  # a header below that is none
 _HEADER_ROWS = 3  # the most rows that one header has
 _TITLE_CELL = re.compile(r"\(?(计量)?单位\s*:|(填报|填表|制表|导出|截至|截止|数据|统计)[^:]{0,6}[:\d]")
 _TITLE_END = re.compile(r"(表|台账|台帐|名册|名单|清单|系统|报告)(\(.*\))?$")
+_UNIT_CELL = re.compile(r"\(?(?:单位:?)?(?:元|万元|千元|百元|人|亩|个|月|岁|%|元/年|万)\)?")
 _ID = re.compile(r"['’=\"\s]*[A-Za-z0-9０-９][\w\s.\-+０-９]{3,}\"?")
 _EXAMPLE = "示例"  # a number that begins so marks a row of the template that shows how to fill in
 
@@ -159,6 +160,9 @@ def find_layout(grid: Grid, words: Vocabulary, header_rows: Sequence[int] | None
     if facts.unit is None and len(units) == 1 and not _unit_only_in_some(headers):
         facts = replace(facts, unit=units.pop(), said=facts.said | {"unit": "header"})
     data, skipped = _sort_rows(grid, rows, headers, words)
+    noted = {u for row in skipped if row.kind == "note" and "单位" in row.text and (u := unit_in(row.text))}
+    if facts.unit is None and not units and len(noted) == 1:
+        facts = replace(facts, unit=noted.pop(), said=facts.said | {"unit": "note"})
     return SheetLayout(headers, rows, tuple(data), tuple(skipped), facts)
 
 
@@ -197,7 +201,13 @@ def find_header(grid: Grid, words: Vocabulary) -> tuple[int, ...]:
         first -= 1
     while last - first + 1 < _HEADER_ROWS and _is_header_row(grid, last + 1, last, words, below=False):
         last += 1
+    last += _is_unit_row(_filled(grid, last + 1))
     return tuple(range(first, last + 1))
+
+
+def _is_unit_row(cells: dict[int, str]) -> bool:
+    """Say whether a row below the header holds the units of its columns."""
+    return bool(cells) and all(_UNIT_CELL.fullmatch(half_width(text)) for text in cells.values())
 
 
 def _is_header_row(grid: Grid, row: int, neighbour: int, words: Vocabulary, *, below: bool) -> bool:
@@ -240,7 +250,9 @@ def _headers(grid: Grid, rows: Sequence[int], words: Vocabulary) -> tuple[Header
         path: list[str] = []
         for line in spread:
             text = line.get(column, "")
-            if text and (not path or normalise_header(path[-1]) != normalise_header(text)):
+            if text and path and _UNIT_CELL.fullmatch(half_width(text)):
+                path[-1] = f"{path[-1]}({half_width(text).strip('()')})"
+            elif text and (not path or normalise_header(path[-1]) != normalise_header(text)):
                 path.append(text)
         if path:
             hidden = column in grid.hidden_columns

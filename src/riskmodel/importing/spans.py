@@ -131,7 +131,8 @@ class WholesAndParts:
             inside.sort(key=lambda r: int(r["month_from"]))
             if inside and all(a["month_to"] < b["month_from"] for a, b in itertools.pairwise(inside)):
                 kept = self._one(whole, inside)
-                alive = [r for r in alive if r in kept or (r is not whole and r not in inside)]
+                rest = [r for r in alive if r is not whole and r not in inside]
+                alive = [*rest, *kept]  # a part that was taken from one whole is a part of the next
 
     def _one(self, whole: dict[str, Any], parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Settle one whole and the parts inside it; return which rows stay."""
@@ -161,10 +162,11 @@ class WholesAndParts:
         new.pop("at")
         self.added.append(new)
         self._say("told", "part from whole", new, f"{rest.normalize():f}")
-        return self._drop([whole], parts)
+        return self._drop([whole], [*parts, new])
 
     def _drop(self, out: list[dict[str, Any]], rest: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        self.dropped += [row["at"] for row in out]
+        self.dropped += [row["at"] for row in out if "at" in row]
+        self.added = [row for row in self.added if not any(row is one for one in out)]
         return rest
 
     def _say(self, handling: str, kind: str, row: dict[str, Any], given: str) -> None:

@@ -37,6 +37,7 @@ _RANGE = re.compile(
 _PARTS = re.compile(
     rf"(?:{_Y}\s*年?度?\s*)?((?:上|下)半年|第?[一二三四]季度?(?!节)|第?[1-4]季度|(?<!\d)\d{{1,2}}\s*月份?(?!\s*\d{{1,2}}日))"
 )
+_YEARS = re.compile(rf"(?<!\d){_Y}年?{_DASH}{_Y}(?:年度|年)")  # of both, or of one that runs over two
 _OF_A_MONTH = re.compile(r"月度|月报|每月|当月|本月|逐月|分月|按月")
 
 
@@ -56,6 +57,8 @@ class TitleFacts:
     month_doubtful
         Whether the period is one month that a title or name says only in passing: it may be the month in
         which the table was made.
+    sum_so_far
+        Whether that month may be the last of a sum from the year's begin: 截至6月底.
     recorded_on
         The day on which the office wrote it down, the last of its month where only a month is said.
     snapshot_on
@@ -70,6 +73,7 @@ class TitleFacts:
     year: int | None = None
     months: tuple[int, int] | None = None
     month_doubtful: bool = False
+    sum_so_far: bool = False
     recorded_on: dt.date | None = None
     snapshot_on: dt.date | None = None
     township: str = ""
@@ -104,7 +108,12 @@ def title_facts(titles: Sequence[str], sheet: str, file: str) -> TitleFacts:
     if months := _months(places, out.get("year")):  # type: ignore[arg-type]
         first, last, at = months
         out["months"], said["months"] = (first, last), shown[at]
-        out["month_doubtful"] = first == last and not _OF_A_MONTH.search(" ".join(places))
+        whole = " ".join(places)
+        if first == last and "累计" in whole:
+            out["months"] = first // 12 * 12, last
+        elif first == last:
+            out["sum_so_far"] = any(_SNAPSHOT.search(text) for text in places[:-2])
+            out["month_doubtful"] = bool(out["sum_so_far"]) or not _OF_A_MONTH.search(whole)
         out["year"] = out.get("year") or last // 12
     return TitleFacts(**out, said=said)  # type: ignore[arg-type]
 
@@ -178,7 +187,7 @@ def _year_of(text: str) -> int | None:
         bare = bare.replace(found[0], f" {found[3]}年 ")
     elif (found := _RANGE.search(_COMPACT_DAY.sub(" ", bare))) and found[1]:
         return int(found[1])
-    bare = _COMPACT_DAY.sub(" ", _DAY.sub(" ", bare))
+    bare = _YEARS.sub(" ", _COMPACT_DAY.sub(" ", _DAY.sub(" ", bare)))
     years = {int(y) for y in _YEAR_SAID.findall(bare)} or {int(y) for y in _YEAR.findall(bare)}
     return years.pop() if len(years) == 1 else None
 
