@@ -106,7 +106,7 @@ def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFr
     answers = [next((given[n] for n in numbers_of(*line).values() if n in given), None) for line in lines]
     answered = pd.Series([one is not None for one in answers], index=before.index, dtype=bool)
     gone = before[answered & ~before["number"].isin(problems["number"])].copy()
-    gone["correction"] = [answers[at].value or answers[at].action for at in gone.index]  # type: ignore[union-attr]
+    gone["correction"] = [answers[at].value or answers[at].action for at in gone.index]
     return gone.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
 
 
