@@ -6,7 +6,7 @@ from riskmodel.importing.corrections import (
     read_corrections,
     stored_corrections,
 )
-from riskmodel.importing.destination import refuse_destination, set_aside
+from riskmodel.importing.destination import keep_earlier_file, refuse_destination
 from riskmodel.importing.files import (
     ImportResult,
     SourceAccount,
@@ -46,6 +46,7 @@ __all__ = [
     "import_panel",
     "import_panel_file",
     "import_sheets",
+    "keep_earlier_file",
     "map_comments",
     "map_text",
     "merge_corrections",
@@ -56,7 +57,6 @@ __all__ = [
     "read_panel_map",
     "read_sheets",
     "refuse_destination",
-    "set_aside",
     "skip_reason",
     "stored_corrections",
     "template_sheets",

@@ -41,7 +41,7 @@ def tables_in(grid: Grid, words: Vocabulary) -> list[Grid]:
     grid = _without_a_name(grid)
     if turned := _turned(grid, words):
         return [turned]
-    pieces = [piece for part in _below(grid, words) for piece in _beside(part, words)]
+    pieces = [piece for part in _below(grid, words) for piece in _side_by_side(part, words)]
     if len(pieces) == 1:
         return [grid]
     return [
@@ -177,7 +177,7 @@ def _joined(own: TitleFacts, before: TitleFacts) -> TitleFacts:
 # ---------------------------------------------------------------- side by side
 
 
-def _beside(grid: Grid, words: Vocabulary) -> list[Grid]:
+def _side_by_side(grid: Grid, words: Vocabulary) -> list[Grid]:
     """Return the tables that stand beside one another, each with a number of its own."""
     rows = find_header(grid, words)
     if not rows:

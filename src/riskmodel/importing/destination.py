@@ -113,7 +113,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
-def set_aside(path: Path, text: str) -> Path | None:
+def keep_earlier_file(path: Path, text: str) -> Path | None:
     """Keep a file of other content than what is to be written in its place, under a name that is free.
 
     Returns

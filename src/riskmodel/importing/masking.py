@@ -77,7 +77,7 @@ def names_in(sheets: Iterable[tuple[Grid, SheetLayout]], words: Vocabulary) -> f
     words
         A name that is a word of one of its lists is none.
     """
-    out: set[str] = set()
+    cells: set[object] = set()
     for grid, layout in sheets:
         columns = [
             h.column
@@ -86,7 +86,8 @@ def names_in(sheets: Iterable[tuple[Grid, SheetLayout]], words: Vocabulary) -> f
         ]
         for row in layout.data_rows if columns else ():
             line = grid.rows[row - 1]
-            out.update(plain_name(half_width(text_of(line[c]))) for c in columns if c < len(line))
+            cells.update(line[c] for c in columns if c < len(line))
+    out = {plain_name(half_width(text_of(cell))) for cell in cells}
     coded = {word for listed in words.values.values() for word in listed}
     return frozenset(
         name
