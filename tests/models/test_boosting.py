@@ -3,6 +3,8 @@
 The explainable boosting machine against interpret's own.
 """
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -137,3 +139,22 @@ def test_kept_curves_are_interprets_own_machine():
     ).fit(X.to_numpy(), y.to_numpy())  # fmt: skip
     new = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
     assert model.predict_proba(new)[:, 1] == pytest.approx(theirs.predict_proba(new.to_numpy())[:, 1])
+
+
+def test_on_many_rows_a_sample_of_villages_says_whether_every_tree_is_wanted(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, village = rng.normal(size=(4000, 3)), np.arange(4000) % 80
+    y = (rng.random(4000) < expit(2 * X[:, 0] - 1)).astype(float)
+    searched = []
+    whole = Boosting._best_number
+    monkeypatch.setattr(
+        Boosting, "_best_number", lambda self, m, *rest: searched.append(len(m)) or whole(self, m, *rest)
+    )
+    monkeypatch.setattr(sys.modules[Boosting.__module__], "_SEARCH_ROWS", 1000)
+    # Twenty trees are far too few here: a quarter of the rows shows it. Of four hundred the best number lies
+    # between, and depends on how many rows there are: all are searched.
+    assert Boosting(max_trees=20, patience=5).fit(X, y, village).n_trees_ == 20
+    assert searched == [1000]
+    searched.clear()
+    assert 20 < Boosting(max_trees=400).fit(X, y, village).n_trees_ < 380
+    assert searched == [1000, 4000]

@@ -268,6 +268,11 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn medians, limits, scales and missing patterns."""
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
+        """Learn as `fit` does, and return what `transform` would, without tempering every value twice."""
         if not 0 <= self.winsorise < 0.5:
             raise ValueError(f"winsorise={self.winsorise!r}: must be in [0, 0.5)")
         raw = np.asarray(X, dtype=float)
@@ -286,18 +291,22 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
         marks = gaps[:, self.pattern_column_].astype(float)
         self.pattern_mean_ = marks.mean(axis=0)
         self.pattern_scale_ = _scale(marks)
-        return self
+        return self._standardised(values, marks)
 
     def transform(self, X: Any) -> Array:
         """Return the standardised columns followed by the indicator columns."""
         raw = np.asarray(X, dtype=float)
-        marks = np.isnan(raw[:, self.pattern_column_]).astype(float)
-        return np.hstack(
-            [
-                (self._values(raw) - self.mean_) / self.scale_,
-                (marks - self.pattern_mean_) / self.pattern_scale_,
-            ]
-        )
+        return self._standardised(self._values(raw), np.isnan(raw[:, self.pattern_column_]).astype(float))
+
+    def _standardised(self, values: Array, marks: Array) -> Array:
+        """Put tempered values and marks side by side, both standardised; they are written over."""
+        for part, mean, scale in (
+            (values, self.mean_, self.scale_),
+            (marks, self.pattern_mean_, self.pattern_scale_),
+        ):
+            part -= mean
+            part /= scale
+        return np.hstack([values, marks])
 
     def to_columns(self, contributions: Array) -> Array:
         """Add the indicators' contributions to the raw columns they stand for."""

@@ -25,6 +25,9 @@ from riskmodel.models.registry import MODELS, ModelEntry
 MAX_DEPTH = 4
 # One village in five decides the number of trees.
 _FOLDS = 5
+# Where more rows than twice this are given, the number of trees is looked for on whole villages with about so
+# many first: where these still gain at the last tree allowed, all the rows, which carry more, would too.
+_SEARCH_ROWS = 50_000
 
 
 class Boosting(MarginClassifier):
@@ -141,12 +144,29 @@ class Boosting(MarginClassifier):
 
     def _search(self, matrix: Array, target: Array, groups: Any, signs: Any, weight: Array | None) -> int:
         """Return the number of trees with the lowest loss on held-out villages."""
-        if int(village_codes(groups, len(target)).max()) + 1 < _FOLDS:
+        units = int(village_codes(groups, len(target)).max()) + 1
+        if units < _FOLDS or self._gains_to_the_end(matrix, target, groups, units, signs, weight):
             return self.max_trees
         held = village_folds(target, groups, _FOLDS, self.random_state) == 0
         if len(np.unique(target[~held])) < 2 or len(np.unique(target[held])) < 2:
             return self.max_trees
         return max(1, self._best_number(matrix, target, held, signs, weight))
+
+    def _gains_to_the_end(
+        self, matrix: Array, target: Array, groups: Any, units: int, signs: Any, weight: Array | None
+    ) -> bool:
+        """Say whether a sample of the villages, of rows too many to search on, gains up to ``max_trees``."""
+        parts = len(target) // _SEARCH_ROWS
+        if parts < 2:
+            return False
+        fold = village_folds(target, groups, min(units, _FOLDS * parts), self.random_state)
+        rows = np.flatnonzero(fold < _FOLDS)
+        held = fold[rows] == 0
+        if len(np.unique(target[rows][~held])) < 2 or len(np.unique(target[rows][held])) < 2:
+            return False
+        own = None if weight is None else weight[rows]
+        best = self._best_number(matrix[rows], target[rows], held, signs, own)
+        return best >= self.max_trees - self.patience
 
     def _fit_trees(self, matrix: Array, target: Array, signs: Any, weight: Array | None) -> None:
         """Fit ``n_trees_`` trees on all rows."""

@@ -72,8 +72,8 @@ class SelectedColumns(LinearMargin):
     def _fit_design(self, matrix: Array) -> Array:
         """Fit the design on the columns used and return it."""
         used = self._selected(matrix)
-        self.design_ = DesignMatrix().fit(used)
-        return self.design_.transform(used)
+        self.design_ = DesignMatrix()
+        return self.design_.fit_transform(used)
 
     def contributions(self, X: Any) -> Array:
         """As in `LinearMargin.contributions`; columns that are not used contribute 0."""
@@ -163,8 +163,8 @@ class PenalisedLogit(LinearMargin):
             raise ValueError(f'C={self.C!r}: must be a positive number or "cv"')
         matrix, target = self._training(X, y)
         weight = event_weights(target, self.event_weight)
-        self.design_ = DesignMatrix(self.signed_log, self.winsorise).fit(matrix)
-        columns = self.design_.transform(matrix)
+        self.design_ = DesignMatrix(self.signed_log, self.winsorise)
+        columns = self.design_.fit_transform(matrix)
         self.cv_loss_, self.C_ = np.empty(0), self.C
         # Sums split over threads end in other last digits elsewhere; one thread gives the same bytes.
         with threadpool_limits(limits=1, user_api="blas"):

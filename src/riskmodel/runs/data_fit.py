@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel import features, rules, targets
@@ -245,8 +246,12 @@ def columns_without_information(X: pd.DataFrame) -> Message | None:
     X
         The training rows' features.
     """
-    empty = int(X.isna().all().sum())
-    constant = int((X.nunique(dropna=False) <= 1).sum()) - empty
+    empty, constant = 0, 0
+    for name in X.columns:  # least and largest tell it, without a table of each column's values
+        values = X[name].to_numpy(dtype=float, na_value=np.nan)
+        gaps = np.isnan(values)
+        empty += int(gaps.all())
+        constant += int(not gaps.any() and len(values) and values.min() == values.max())
     if empty + constant <= LEAST_SAID * X.shape[1]:
         return None
     return Message("runs.fit.no information", {"of": X.shape[1], "empty": empty, "constant": constant})

@@ -281,7 +281,7 @@ def find_leaks(X: pd.DataFrame, y: ArrayLike, roles: Mapping[str, str] | None = 
 
 def _leak_row(name: str, role: str, values: Array, target: Array) -> dict[str, Any]:
     known = ~np.isnan(values)
-    area, missing_area = _two_sided_auc(values[known], target[known]), _two_sided_auc(known, target)
+    area, missing_area = _two_sided_auc(values[known], target[known]), _two_sided_auc_of_mark(known, target)
     rate = float(target[known].mean()) if known.any() else float("nan")
     reasons = []
     if area > LEAKAGE_AUC:
@@ -304,3 +304,13 @@ def _two_sided_auc(values: NDArray[Any], target: Array) -> float:
         return 0.5
     area = auc(target, values)
     return max(area, 1 - area)
+
+
+def _two_sided_auc_of_mark(mark: NDArray[np.bool_], target: Array) -> float:
+    """Return the same of a mark, which needs no order: one half and half the difference of its two rates."""
+    events = float(target.sum())
+    others = len(target) - events
+    if min(events, others) < _LEAST_EVENTS:
+        return 0.5
+    marked = float(target[mark].sum())
+    return 0.5 + abs(marked / events - (float(mark.sum()) - marked) / others) / 2

@@ -190,16 +190,18 @@ def fit_rows(
     train, sampling_notes = rows.folds[-1].train, rows.folds[-1].notes
     feature_set = design_matrix.resolve_feature_set(exp)
     roles = {feature.id: feature.role for feature in feature_set.features}
-    leaks = design_matrix.find_leaks(matrix.X.iloc[train["row"]], train["y"], roles)
+    background = matrix.X.iloc[train["row"]]
+    leaks = design_matrix.find_leaks(background, train["y"], roles)
     suspected = leaks[leaks["suspected"]].to_dict("records")
-    empty = columns_without_information(matrix.X.iloc[train["row"]])
+    empty = columns_without_information(background)
     about_data = [*rows.data_notes, *([] if empty is None else [empty])]
     said = {note.text("en") for note in about_data}
     fitted = {}
     if rows.final is not None:
         say("fitting the models that will score")
         train, sampling_notes = rows.final, rows.sampling_notes
-        fitted = {name: fit_declared_model(exp, name, train, matrix) for name in exp.models}
+        background = matrix.X.iloc[train["row"]]
+        fitted = {name: fit_declared_model(exp, name, train, matrix, X=background) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
         feature_set=feature_set,
@@ -207,7 +209,7 @@ def fit_rows(
         predictions=_add_evaluation_columns(results),
         folds=pd.DataFrame([one.description for one in results]),
         fitted=fitted,
-        background=matrix.X.iloc[train["row"]],
+        background=background,
         leaks=leaks,
         findings=pd.concat([one.rows.findings for one in results], ignore_index=True),
         first_seen=first_seen,
@@ -243,8 +245,10 @@ def _test_fold(exp: Experiment, matrix: DesignMatrix, rows: FoldRows) -> _Tested
     """Fit every model on a fold's training rows and predict its test rows."""
     train, test, fold = rows.train, rows.test, rows.fold
     _check_events(train, fold)
-    fitted = {name: fit_declared_model(exp, name, train, matrix, test) for name in exp.models}
-    predictions = [predict_rows(name, model, test, matrix.X) for name, model in fitted.items()]
+    # One copy of the rows for all models.
+    X, tested = matrix.X.iloc[train["row"]], matrix.X.iloc[test["row"]]
+    fitted = {name: fit_declared_model(exp, name, train, matrix, test, X) for name in exp.models}
+    predictions = [predict_rows(name, model, test, tested) for name, model in fitted.items()]
     whole = pd.concat(predictions, ignore_index=True).assign(fold=fold.name)
     return _TestedFold(rows, fitted, _describe(fold, train, test), whole)
 
@@ -262,15 +266,20 @@ def fit_declared_model(
     train: pd.DataFrame,
     matrix: DesignMatrix,
     test: pd.DataFrame | None = None,
+    X: pd.DataFrame | None = None,
 ) -> Any:
-    """Fit one declared model, calibrated on held-out villages of the training rows."""
+    """Fit one declared model, calibrated on held-out villages of the training rows.
+
+    ``X`` holds the features of the training rows where they were already taken from the matrix.
+    """
+    X = matrix.X.iloc[train["row"]] if X is None else X
     params = dict(exp.model_params.get(name, {}))
     if params.get("monotone") == DECLARED:
         params["monotone"] = monotone_signs(exp)
     population = _population(exp, name, train, matrix, test) if models.model_entry(name).population else None
     try:
         return models.fit_model(
-            name, model_inputs(name, train, matrix.X.iloc[train["row"]]), train["y"].astype(int).to_numpy(),
+            name, model_inputs(name, train, X), train["y"].astype(int).to_numpy(),
             village_names(train), exp.seed, params, scheme=exp.calibration, population=population,
         )  # fmt: skip
     except models.OneClassError as exc:
@@ -302,9 +311,9 @@ def monotone_signs(exp: Experiment) -> dict[str, int]:
 
 
 def predict_rows(name: str, model: Any, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a household and as-of with score, probability and interval."""
+    """Return one row a household and as-of with score, probability and interval; X holds their features."""
     extra = [c for c in rows.columns if ":" in c]
-    scores = score_columns(model, model_inputs(name, rows, X.iloc[rows["row"]]))
+    scores = score_columns(model, model_inputs(name, rows, X))
     return rows.drop(columns=["row", *extra]).assign(model=name, **scores)
 
 
