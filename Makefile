@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
 OUT ?= out/demo
+BENCH ?= out/bench/figures.json
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 # Without compiled bytecode every process compiles us anew.
@@ -50,7 +51,8 @@ lint: $(STAMP)  ## ruff, formatting, types, structure, names
 	$(BIN)/python benchmarks/wording.py
 
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
-	$(BIN)/python benchmarks/features.py
+	@mkdir -p $(dir $(BENCH))
+	$(BIN)/python benchmarks/run.py --growth --plot $(BENCH:.json=.svg) --json $(BENCH) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/accounts.py
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/simulate.py

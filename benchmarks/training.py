@@ -1,0 +1,233 @@
+"""Training at the size of a county: a whole run against the bare fits of the libraries on the same rows.
+
+``python benchmarks/training.py --households 20000 --dates 20 --json training.json``
+
+Features are made by numpy (250 columns: heavy tails, counts, flags, gaps shared by columns; 5 % events), so
+that nothing but training is measured, in processor seconds of one process:
+
+* ``run / bare fits``: three folds and the models that score (logit and boosting, beside the rules and past
+  income), calibrated, with all tables of the evaluation at ``--replicates`` village resamples, over the bare
+  fits on the same four sets of rows: scikit-learn's pipeline of medians, standard columns and ridge logit
+  (the faster of two solvers, the penalty given) and its boosted trees (their number given).
+* ``linear``, ``trees`` and ``lightgbm contributions``: what an explanation costs over the fastest of the
+  closed form (linear), shap's TreeExplainer and LightGBM's own on the same model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from memory import peak
+from riskmodel import explanation
+from riskmodel.models.boosting import LightBoosting
+from riskmodel.runs import design_matrix, experiment, run_rows, training
+from riskmodel.runs.fitting import ExperimentResult, fit_rows
+
+PER_VILLAGE = 100
+RATE = 0.05
+EXPLAINED = 2_000
+LIMITS = {
+    "run / bare fits": 1.5,
+    "linear contributions / closed form": 1.2,
+    "trees contributions / shap": 1.2,
+    "lightgbm contributions / own": 1.2,
+}
+Array = NDArray[np.float64]
+
+
+def main() -> None:
+    args = arguments()
+    print(f"{args.households:,} households × {args.dates} dates, {args.replicates:,} resamples")
+    rows = made_rows(args.households, args.dates, args.replicates)
+    start = time.process_time()
+    result = fit_rows(rows, lambda line: None)
+    fitted = time.process_time()
+    training._tables(result, training.evaluate_result(result))
+    seconds = {"fits": fitted - start, "evaluation": time.process_time() - fitted}
+    figures: dict[str, float] = {"peak memory, GiB": peak()}
+    seconds |= bare(rows, result)
+    figures["run / bare fits"] = (seconds["fits"] + seconds["evaluation"]) / (
+        min(seconds["bare lbfgs"], seconds["bare newton"]) + seconds["bare trees"]
+    )
+    figures |= contributions(rows, result)
+    for name, value in seconds.items():
+        print(f"  {name}: {value:.1f} s")
+    for name, value in figures.items():
+        limit = f" (aim: at most {LIMITS[name]:g})" if name in LIMITS else ""
+        print(f"  {name}: {value:.2f}{limit}")
+    if args.json:
+        size = {"households": args.households, "dates": args.dates, "replicates": args.replicates}
+        content = {"benchmark": "training", "size": size, "figures": figures, "limits": LIMITS}
+        args.json.write_text(json.dumps(content | {"seconds": seconds}, indent=1) + "\n", encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--households", type=int, default=5_000)
+    parser.add_argument("--dates", type=int, default=20, help="quarters; the last three are tests")
+    parser.add_argument("--replicates", type=int, default=2_000, help="village resamples of the evaluation")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    return parser.parse_args()
+
+
+def made_matrix(n: int, dates: int, columns: int) -> tuple[Array, Array]:
+    """Return features (dates · n, columns) and outcomes: heavy tails, counts, flags, shared gaps."""
+    rng = np.random.default_rng(0)
+    X, margin = np.empty((dates * n, columns)), np.zeros(dates * n)
+    gaps = [rng.random(n) < share for share in np.linspace(0.01, 0.2, 12)]
+    for j in range(columns):
+        value = 0.8 * np.tile(rng.standard_normal(n), dates) + 0.6 * rng.standard_normal(dates * n)
+        kind = j % 10
+        if kind < 6:
+            X[:, j] = np.round(np.exp(6 + value), 2)
+        elif kind < 8:
+            X[:, j] = np.floor(np.maximum(value + 0.5, 0) * 3)
+        else:
+            X[:, j] = value > 1.2 if kind == 8 else value
+        margin += 0.9 * value * (j % 25 == 0) - 0.3 * value**2 * (j % 60 == 5)
+        if j % 4 == 3:
+            X[np.tile(gaps[j % 12], dates), j] = np.nan
+    villages = rng.standard_normal(-(-n // PER_VILLAGE))
+    margin += 0.3 * np.tile(np.repeat(villages, PER_VILLAGE)[:n], dates)
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        level = (low + high) / 2
+        low, high = (level, high) if expit(margin + level).mean() < RATE else (low, level)
+    return X, (rng.random(len(margin)) < expit(margin + level)).astype(float)
+
+
+def made_rows(n: int, dates: int, replicates: int) -> run_rows.RunRows:
+    """Return the rows of a run as a county would give them."""
+    exp = experiment.load_experiment("county").model_copy(update={"bootstrap": replicates})
+    names = design_matrix.resolve_feature_set(exp).names
+    values, y = made_matrix(n, dates, len(names))
+    days = [(pd.Timestamp("2015-12-31") + pd.offsets.QuarterEnd(k)).date() for k in range(dates)]
+    pcni, persons = values[:, 0] * 10, np.random.default_rng(1).integers(1, 7, n)
+    rows = pd.DataFrame({
+        "row": np.arange(len(y)), "household_id": np.tile([f"h{i:07d}" for i in range(n)], dates),
+        "as_of": np.repeat(pd.to_datetime(days), n),
+        "township": np.tile([f"t{i // PER_VILLAGE % 12}" for i in range(n)], dates),
+        "village": np.tile([f"v{i // PER_VILLAGE}" for i in range(n)], dates),
+        "persons": np.tile(persons, dates).astype(float), "pcni": pcni, "line": 6000.0,
+        "gap": pcni - 6000.0, "flagged": pcni < np.quantile(pcni, 0.03),
+    })  # fmt: skip
+    rows["rule_rank"] = design_matrix.rank_by_rules(rows)
+    flags = rows.loc[rows["flagged"], ["household_id", "as_of"]]
+    matrix = design_matrix.DesignMatrix(rows, pd.DataFrame(values, columns=names), flags, rows.iloc[:0])
+    labelled = rows.assign(y=y, real_horizon_months=12.0)
+    nulls = pd.DataFrame({"fold": [], "role": [], "reason": [], "rows": [], "share": []})
+    folds = []
+    for k in range(dates - 3, dates):
+        # The label's year lies between the last training date and the test.
+        fold = experiment.Fold(days[k].isoformat(), tuple(days[: k - 3]), (days[k],), days[k])
+        train, test = (
+            labelled[labelled["as_of"].isin(pd.to_datetime(list(part)))].reset_index(drop=True)
+            for part in (fold.train, fold.test)
+        )
+        keys = test[["household_id", "as_of"]]
+        folds.append(run_rows.FoldRows(fold, train, test, keys, pd.DataFrame(), (), nulls))
+    unknown = pd.DataFrame({"as_of": [], "reason": [], "households": []})
+    return run_rows.RunRows(exp, matrix, tuple(folds), labelled, "made", unknown)
+
+
+def bare(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
+    """Return processor seconds of the libraries own fits on the rows of every fold and of the last models."""
+    C = float(result.fitted["logit"].base_.C_)
+    trees = int(result.fitted["boosting"].base_.n_trees_)
+    assert rows.final is not None
+    out = dict.fromkeys(("bare lbfgs", "bare newton", "bare trees"), 0.0)
+    for train in [*(fold.train for fold in rows.folds), rows.final]:
+        X, y = rows.matrix.X.iloc[train["row"]].to_numpy(), train["y"].to_numpy(dtype=int)
+        for name, model in (
+            ("bare lbfgs", bare_logit(C, solver="lbfgs", max_iter=1000)),
+            ("bare newton", bare_logit(C, solver="newton-cholesky", tol=1e-8, max_iter=200)),
+            ("bare trees", bare_trees(trees)),
+        ):
+            out[name] += seconds_of(lambda model=model, X=X, y=y: model.fit(X, y))
+    return out
+
+
+def bare_logit(C: float, **options: Any) -> Any:
+    logit = LogisticRegression(C=C, **options)
+    return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), logit)
+
+
+def bare_trees(trees: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        learning_rate=0.05, max_iter=trees, max_depth=3, max_leaf_nodes=None, min_samples_leaf=20,
+        l2_regularization=1.0, early_stopping=False, random_state=0,
+    )  # fmt: skip
+
+
+def contributions(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
+    """Return what explanations cost over the fastest way to the same figures."""
+    X = rows.matrix.X.iloc[:EXPLAINED]
+    linear, trees = result.fitted["logit"], result.fitted["boosting"]
+    coef, design = linear.base_.coef_, linear.base_.design_
+    train = rows.folds[0].train
+    light = LightBoosting(max_trees=100, early_stopping=False)
+    light.fit(rows.matrix.X.iloc[train["row"]], train["y"].to_numpy(dtype=int))
+    booster = light._booster()
+    matrix = X.to_numpy()
+    return {
+        "linear contributions / closed form": ratio(
+            lambda: explanation.compute_contributions(linear, X),
+            lambda: design.to_columns(design.transform(matrix) * coef),
+        ),
+        "trees contributions / shap": ratio(
+            lambda: explanation.compute_contributions(trees, X), shap_values(trees.base_.ensemble_, matrix)
+        ),
+        "lightgbm contributions / own": ratio(
+            lambda: explanation.compute_contributions(light, X),
+            lambda: booster.predict(matrix, pred_contrib=True, num_threads=1),
+            shap_values(booster, matrix),
+        ),
+    }
+
+
+def shap_values(ensemble: Any, matrix: Array) -> Callable[[], Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+
+    def values() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            explainer = shap.TreeExplainer(ensemble, feature_perturbation="tree_path_dependent")
+            return explainer.shap_values(matrix, check_additivity=False)
+
+    return values
+
+
+def ratio(ours: Callable[[], Any], *others: Callable[[], Any], rounds: int = 3) -> float:
+    """Return our processor seconds over those of the fastest other, the least of some rounds in turn."""
+    least = [float("inf")] * (1 + len(others))
+    for _ in range(rounds):
+        least = [min(best, seconds_of(work)) for best, work in zip(least, (ours, *others), strict=True)]
+    return least[0] / min(least[1:])
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()
