@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import Result
+from tests.grids.test_files import OLD, encrypted
 from tests.importing import small_county as county
 from typer.testing import CliRunner
 
@@ -142,6 +143,20 @@ def test_what_holds_no_table_is_refused_with_what_to_do(verb, tmp_path):
     assert "~$农户.xlsx" in done.stderr
     assert "DS_Store" not in done.output
     assert "Thumbs" not in done.output
+
+
+def test_a_file_with_a_password_is_told_with_what_to_do(files, tmp_path):
+    for name in ("支出.xlsx", "旧表.xls"):
+        (files / name).write_bytes(encrypted(OLD.read_bytes()))
+    done = run("table", files, "--into", tmp_path / "d", "--json")
+    locked = {s["file"]: s["why"] for s in json.loads(done.stdout)["sources"] if "密码" in s["why"]}
+    assert set(locked) == {"支出.xlsx", "旧表.xls"}
+    assert done.stderr.count("去掉密码") == 2
+    (files / ROSTER).unlink()
+    (files / INCOME).unlink()
+    refused = run("table", files, "--into", tmp_path / "e")
+    assert refused.exit_code == 1
+    assert refused.stderr.count("去掉密码") == 2
 
 
 def test_nothing_of_the_office_is_overwritten_or_mixed(files, tmp_path):
