@@ -109,6 +109,7 @@ def read(folder: Path, threads: int = 2, gib: int | None = None) -> County:
     """Return the county of a folder that `write` filled, in memory; beyond ``gib`` it spills beside it."""
     limits = {} if gib is None else {"memory_limit": f"{gib}GiB", "temp_directory": str(folder / "spill")}
     con = ibis.duckdb.connect(threads=threads, **limits)
+    con.raw_sql("SET enable_progress_bar = false")
     tables = {}
     for path in sorted(folder.glob("*.parquet")):
         t = con.read_parquet(path)
