@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -178,6 +179,7 @@ def bare_trees(trees: int) -> HistGradientBoostingClassifier:
 def contributions(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
     """Return what explanations cost over the fastest way to the same figures."""
     X = rows.matrix.X.iloc[:EXPLAINED]
+    import_shap()
     linear, trees = result.fitted["logit"], result.fitted["boosting"]
     coef, design = linear.base_.coef_, linear.base_.design_
     train = rows.folds[0].train
@@ -201,10 +203,20 @@ def contributions(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str,
     }
 
 
+def import_shap() -> Any:
+    # numba asks for the library `coverage` and would find the benchmark of that name beside this script.
+    beside = sys.path.pop(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import shap
+    finally:
+        sys.path.insert(0, beside)
+    return shap
+
+
 def shap_values(ensemble: Any, matrix: Array) -> Callable[[], Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import shap
+    shap = import_shap()
 
     def values() -> Any:
         with warnings.catch_warnings():
