@@ -88,3 +88,27 @@ def test_units_stand_in_a_row_below_the_header_or_in_a_note():
     assert money(imported(roster(HOUSES), grid(units)))["001001", "2021-01..2021-12", "transfer"] == 100_000
     noted = [["2021年"], AMOUNTS, *ROWS, ["注：本表金额单位为百元"]]
     assert money(imported(roster(HOUSES), grid(noted)))["001001", "2021-01..2021-12", "wage"] == 10_000
+
+
+def test_months_of_a_year_from_october_to_september_stand_in_two_years():
+    rows = [["2021年度（2020年10月-2021年9月）工资性收入"], ["户编号", "10月", "1月"], ["001001", 500, 800]]
+    known = money(imported(roster(HOUSES), grid(rows)))
+    assert known == {("001001", "2020-10", "wage"): 500, ("001001", "2021-01", "wage"): 800}
+
+
+def test_part_of_a_year_beside_a_column_of_years_is_asked_about():
+    rows = [["2021年一季度收入"], ["户编号", "年度", "工资性收入"], ["001001", 2021, 700]]
+    assert [q.kind for q in imported(roster(HOUSES), grid(rows)).blocking] == ["month or year"]
+
+
+def test_averages_and_plans_are_asked_about():
+    for title in ("2021年户均收入", "2021年农户月收入统计表", "2022年增收计划"):
+        result = imported(roster(HOUSES), grid([[title], AMOUNTS, *ROWS]))
+        assert [q.kind for q in result.blocking] == ["other amounts"]
+    group = [["2021年"], ["户编号", "月均收入", None], [None, "工资性收入", "转移性收入"], *ROWS]
+    assert money(imported(roster(HOUSES), grid(group, merged=((2, 1, 2, 2),)))) == {}
+
+
+def test_a_corrected_column_beside_the_first_is_asked_about():
+    rows = [["2021年"], ["户编号", "工资性收入", "更正后工资性收入"], ["001001", 500, 600]]
+    assert [q.kind for q in imported(roster(HOUSES), grid(rows)).blocking] == ["two columns"]

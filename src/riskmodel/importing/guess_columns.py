@@ -19,6 +19,7 @@ from riskmodel.importing.guess_ledgers import (
     chosen_tables,
     item_of_titles,
     said_table,
+    title_texts,
     two_directions,
     unit_column,
 )
@@ -295,8 +296,15 @@ def _needs_year(sheet: SheetColumns, time: dict[str, ColumnMap], amounts: Sequen
     if not said and not all(a.year for a in amounts):
         sheet.ask("no year")
     stated = {"month", "year", "month_from", "period"} & set(time) or all(a.months or a.year for a in amounts)
-    if facts.months and facts.month_doubtful and not stated:
+    part = facts.months and facts.months[1] - facts.months[0] < 11
+    yearly = "year" in time and not {"month", "month_from", "period"} & set(time)
+    if part and ((facts.month_doubtful and not stated) or (yearly and not all(a.months for a in amounts))):
         sheet.ask("month or year", None, facts.said["months"])
+    others = sheet.words.kinds.get("other_amounts", frozenset())
+    for text in () if stated else dict.fromkeys(title_texts(sheet)):
+        if any(word in re.sub(r"\d\s*月", "", text) for word in others):
+            sheet.ask("other amounts", None, text[:60])
+            break
 
 
 def _items(sheet: SheetColumns) -> list[AmountColumn]:

@@ -83,18 +83,20 @@ def row_spans(
     else:
         own = amount.year or year
         years, faults = [own] * n, [None if own else "no year"] * n
-    return (*_year_spans(years, amount, spec.first_month), amount.cumulative, faults)
+    period = None if "year" in when or spec.year else facts.months
+    return (*_year_spans(years, amount, spec.first_month, period), amount.cumulative, faults)
 
 
 def _year_spans(
-    years: Sequence[int | None], amount: AmountMap, first_month: int
+    years: Sequence[int | None], amount: AmountMap, first_month: int, period: tuple[int, int] | None = None
 ) -> tuple[list[int | None], list[int | None]]:
     first, last = span_of(amount.months) if amount.months else (1, 12)
     shift = first_month - 1 - (12 if first_month > 1 else 0)
     ordinals = [None if y is None else month_ordinal(amount.year or y, 1) + shift for y in years]
-    return [None if o is None else o + first - 1 for o in ordinals], [
-        None if o is None else o + last - 1 for o in ordinals
-    ]
+    begin = [None if o is None else o + first - 1 for o in ordinals]
+    if period and not amount.year:  # 10月 of a year that runs from October of the year before
+        begin = [None if b is None else b - 12 if b > period[1] >= b - 12 >= period[0] else b for b in begin]
+    return begin, [None if b is None else b + last - first for b in begin]
 
 
 def month_runs(months: Sequence[int]) -> list[tuple[int, int]]:

@@ -45,7 +45,7 @@ _OF_WHICH = re.compile(r"^(其中|#|其中:|其中：)")
 _COMPARISON = re.compile(
     r"同期|增减|增长|增幅|同比|环比|占比|比重|比例|百分比|[%％]|排名|^(上|去|前)(一)?年(?!底)|^(预计|预测|目标|测算|计划|拟)"
     r"|^\d{4}年(预计|预测|目标|计划)|(更正|修改|订正|调整)前|^原(金额|值|数)"
-    r"|[人亩户月]均(?!.*纯收入|.*可支配收入|收入$)|/[人亩]"
+    r"|人均(?!.*纯收入|.*可支配收入|收入$)|[亩户月]均|/[人亩]"
 )
 _EARLIER_ITEM = re.compile(
     r"^([上去前])一?年度?(?:同期|同月)?(?![底末初])(.+)$|^(.+?)\(?([上去前])一?年度?(?:同期|同月)?\)?$"
@@ -186,7 +186,9 @@ class Vocabulary:
         plain = [normalise_header(group) for group in groups]
         moment = any(moment_of(group)[0] for group in plain)
         compared = any(
-            _COMPARISON.search(group) and group not in self.headers and not years_back(group)
+            _COMPARISON.search(group)
+            and (group not in self.headers or re.match("[亩户月]均", group))
+            and not years_back(group)
             for group in plain
         )
         if moment or compared:
@@ -258,7 +260,7 @@ def _variants(word: str) -> Iterator[str]:
     yield bare
     for form in (word, bare):
         yield re.sub(r"^(是否|有无|家庭|本户|农户|户)", "", form)
-        yield re.sub(r"^(个人|本人|成员)", "", form)
+        yield re.sub(r"^(个人|本人|成员|更正后|订正后|核定|核实后|调整后|修改后|最终)", "", form)
         yield re.sub(r"(情况|状况|信息|代码|名称)$", "", form)
         yield re.sub(r"^(本年度?|当年|全年|年度)", "", form)
         yield re.sub(r"(合计|小计|总计|总额|金额|数额)$", "", form)
