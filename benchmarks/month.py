@@ -21,6 +21,7 @@ from typing import Any
 
 from memory import peak, restart_peak
 from riskmodel import data, month, simulate
+from riskmodel.io import limit_resources
 from riskmodel.runs import load_experiment, train
 
 TRAINED_ON = 450  # households; enough events for every fold
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--visits", type=int, default=0, help="by default one household in twenty")
     parser.add_argument("--model", default="logit", choices=["logit", "boosting"])
     parser.add_argument("--keep", type=Path, help="folder of county and model, made once")
+    parser.add_argument("--memory", default="", help="what the table engine may hold, such as 1GiB")
     parser.add_argument("--json", type=Path, dest="file", help="figures as JSON, to this file")
     parser.add_argument("--part", choices=["county", "model", "month"], help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -67,6 +69,7 @@ def main() -> int:
 
 def _in_own_process(given: argparse.Namespace, part: str) -> str:
     options = ["--households", given.households, "--visits", given.visits, "--model", given.model]
+    options += ["--memory", given.memory]
     call = [sys.executable, __file__, *options, "--keep", given.keep, "--part", part]
     return subprocess.run([str(c) for c in call], check=True, stdout=subprocess.PIPE, text=True).stdout
 
@@ -102,6 +105,7 @@ def make_model(given: argparse.Namespace) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Run the month and print the figures of its steps as JSON."""
+    limit_resources(given.memory or None)
     laps: list[tuple[str, float, float, float]] = [("start", 0.0, 0.0, 0.0)]
     began = time.monotonic()
 
@@ -124,6 +128,7 @@ def run(given: argparse.Namespace) -> None:
     told = {
         "households": given.households,
         "visits": given.visits or given.households // 20,
+        "memory": given.memory,
         "planned": made.summaries["worklist"]["planned"],
         "rows": made.summaries["check"]["rows"],
         "steps": [*steps, _whole(steps)],

@@ -27,6 +27,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("features", "register"),
     ("models",),
     ("forecasting",),
+    ("planning",),
     ("evaluation", "explanation"),
     ("runs",),
     ("scoring",),

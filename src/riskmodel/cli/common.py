@@ -60,6 +60,14 @@ MeasuresOption = Annotated[
 ]
 
 
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="What the table engine may hold: 2GiB.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Of the table engine and numerical libraries.")
+]
+
+
 @dataclass(frozen=True)
 class ReadingOptions:
     """How a county's tables are read: `verb` expands a parameter of this type into these options."""
@@ -75,23 +83,13 @@ class ReadingOptions:
         ),
     ] = None
     pseudonymise: Pseudonymise = False
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            "--memory",
-            metavar="SIZE",
-            help="What the table engine may hold: 2GiB.",
-        ),
-    ] = None
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Of the table engine and numerical libraries.")
-    ] = None
+    memory: Memory = None
+    threads: Threads = None
 
     @property
     def options(self) -> dict[str, Any]:
         """The options as `riskmodel.data.read_county` takes them."""
-        limits = ("memory", "threads")
-        return {name: value for name, value in asdict(self).items() if name not in limits}
+        return {name: value for name, value in asdict(self).items() if name not in LIMITS}
 
     def read_county(self, data: Path, *, out: Path | None = None, as_of: Any = None) -> County:
         """Read a county, say what was noticed, and write ``rejected.csv`` and ``cells.csv`` beside it.
@@ -125,6 +123,7 @@ class ReadingOptions:
 
 
 READING = ReadingOptions()
+LIMITS = ("memory", "threads")  # of the process, not of how a county is read
 STORE = DEFAULT_STORE
 LANGUAGES = ("zh", "en")
 # Options that name what a verb writes, and what a file's name may end in; so does an argument OUT, a folder.
@@ -150,22 +149,35 @@ def say(text: str) -> None:
 def verb(function: F) -> F:
     """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
 
-    A parameter of the type `ReadingOptions` becomes that type's options on the command line.
+    A parameter of the type `ReadingOptions` becomes that type's options on the command line; a verb without
+    one takes ``--memory`` and ``--threads`` alone, unless it is a `light_verb`.
 
     Anything else that is raised is a fault of ours: it is named in one line too (an office gains nothing
     from a traceback), and RISKMODEL_DEBUG=1 shows the whole. Where an output (`OUTPUTS`) or the store
     cannot stand, nothing is begun.
     """
+    return _as_verb(function, limits=True)
+
+
+def light_verb(function: F) -> F:
+    """As `verb`, for what reads no tables: there is nothing to limit."""
+    return _as_verb(function, limits=False)
+
+
+def _as_verb(function: F, *, limits: bool) -> F:
     parameters, reading = _parameters(function)
+    own = [] if reading is not None or not limits else _limit_parameters()
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         _WARNED.set([])
+        given = {p.name: kwargs.pop(p.name, None) for p in own}
         if reading is not None:
             kwargs[reading] = ReadingOptions(**{n: kwargs.pop(n) for n in asdict(READING) if n in kwargs})
+            given = {n: getattr(kwargs[reading], n) for n in LIMITS}
         try:
-            if reading is not None:
-                limit_resources(kwargs[reading].memory, kwargs[reading].threads)
+            if given:
+                limit_resources(**given)
             _refuse_early(function, kwargs)
             return function(*args, **kwargs)
         except RiskmodelError as exc:
@@ -181,7 +193,7 @@ def verb(function: F) -> F:
             say(f"riskmodel: a fault of ours: {type(exc).__name__}: {exc}; RISKMODEL_DEBUG=1 shows where")
             raise typer.Exit(OUR_FAULT) from exc
 
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__signature__ = inspect.Signature([*parameters, *own])  # type: ignore[attr-defined]
     return wrapped  # type: ignore[return-value]
 
 
@@ -196,6 +208,10 @@ def _parameters(function: Callable[..., Any]) -> tuple[list[inspect.Parameter], 
         else:
             parameters.append(parameter.replace(annotation=hints[parameter.name]))
     return [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters], reading
+
+
+def _limit_parameters() -> list[inspect.Parameter]:
+    return [p for p in _parameters(ReadingOptions)[0] if p.name in LIMITS]
 
 
 def _refuse_early(function: Callable[..., Any], given: dict[str, Any]) -> None:

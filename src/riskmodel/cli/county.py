@@ -16,6 +16,7 @@ from riskmodel.cli.common import (
     DataArgument,
     JsonFlag,
     ReadingOptions,
+    light_verb,
     say,
     tell,
     verb,
@@ -190,7 +191,7 @@ HOUSEHOLDS, MONTHS = 3000, 60
 ALL_TOLD, TRUTH_SAMPLE = 5000, 2000
 
 
-@verb
+@light_verb
 def simulate(
     out: Annotated[Path | None, typer.Argument(metavar="OUT", help="Folder to write to.")] = None,
     households: Annotated[

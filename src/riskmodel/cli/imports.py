@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from riskmodel.cli.common import REFUSED, JsonFlag, LangOption, Pseudonymise, say, tell, verb
+from riskmodel.cli.common import REFUSED, JsonFlag, LangOption, Pseudonymise, light_verb, say, tell, verb
 
 if TYPE_CHECKING:
     from riskmodel.grids import Skipped
@@ -83,10 +83,10 @@ def guess(
 
 def _write_map(plan: ImportMap, path: Path, guesses: list[SheetGuess], language: Language) -> None:
     """Write a map; one of other content that stands there may hold somebody's answers, and is kept."""
-    from riskmodel.importing import keep_earlier_file, map_comments, map_text, write_map
+    from riskmodel.importing import map_comments, map_text, set_aside, write_map
 
     comments = map_comments(guesses, language)
-    if kept := keep_earlier_file(path, map_text(plan, comments)):
+    if kept := set_aside(path, map_text(plan, comments)):
         say(f"{path} was there with other content; it is kept as {kept}")
     write_map(plan, path, comments)
 
@@ -227,7 +227,7 @@ def _language(given: str) -> Language:
     return "en" if given == "en" else "zh"
 
 
-@verb
+@light_verb
 def template(
     out: Annotated[Path, typer.Argument(metavar="OUT.xlsx", help="The workbook to write.")],
     as_json: JsonFlag = False,

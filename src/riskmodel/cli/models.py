@@ -18,6 +18,7 @@ from riskmodel.cli.common import (
     JsonFlag,
     ReadingOptions,
     StoreOption,
+    light_verb,
     say,
     tell,
     verb,
@@ -114,7 +115,7 @@ def train(
     tell(trained.summary, as_json)
 
 
-@verb
+@light_verb
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],
     store: StoreOption = STORE,
@@ -165,7 +166,7 @@ def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dic
     return {"further": sentences, "tables": str(folder)}
 
 
-@verb
+@light_verb
 def plan(
     base_rate: Annotated[
         float,
@@ -193,27 +194,30 @@ def plan(
     as_json: JsonFlag = False,
 ) -> None:
     """Say how sure the precision of a list will be, and how small a difference of two lists will show."""
-    from riskmodel import evaluation
+    from riskmodel import planning
     from riskmodel.errors import UsageError
-    from riskmodel.io import write_table
 
     if correlation and not villages:
         raise UsageError("--correlation needs --villages: how many villages the visits are spread over")
-    effect = evaluation.design_effect(visits / villages, correlation) if villages else 1.0
-    table = evaluation.precision_plan(base_rate, visits, lifts=lift or evaluation.LIFTS, effect=effect)
-    if table.empty:
+    effect = planning.design_effect(visits / villages, correlation) if villages else 1.0
+    rows = planning.plan_precision(base_rate, visits, lifts=lift or planning.LIFTS, effect=effect)
+    if not rows:
         raise UsageError(
             f"base rate {base_rate} times the lift is no share below 1; give a --lift below {1 / base_rate:g}"
         )
     if out is not None:
-        write_table(table, out, sheet="plan")
-    summary: dict[str, Any] = {"design_effect": effect, "plan": table.to_dict("records")}
+        import pandas as pd
+
+        from riskmodel.io import write_table
+
+        write_table(pd.DataFrame(rows), out, sheet="plan")
+    summary: dict[str, Any] = {"design_effect": effect, "plan": rows}
     if households:
         summary |= _difference(base_rate * households, villages, correlation, discordant)
     if as_json:
         tell(summary, as_json)
         return
-    typer.echo(_text(table, visits, base_rate, effect))
+    typer.echo(_text(rows, visits, base_rate, effect))
     if households:
         typer.echo(_of_two(summary))
 
@@ -221,15 +225,15 @@ def plan(
 def _difference(
     events: float, villages: int | None, correlation: float, discordant: float | None
 ) -> dict[str, Any]:
-    from riskmodel import evaluation
+    from riskmodel import planning
 
-    effect = evaluation.design_effect(events / villages, correlation) if villages else 1.0
-    psi = discordant or evaluation.DISCORDANT
-    smallest = evaluation.smallest_difference(events, psi, effect=effect)
+    effect = planning.design_effect(events / villages, correlation) if villages else 1.0
+    psi = discordant or planning.DISCORDANT
+    smallest = planning.smallest_difference(events, psi, effect=effect)
     return {"events": events, "discordant": psi, "smallest_difference": smallest}
 
 
-def _text(table: Any, visits: int, base_rate: float, effect: float) -> str:
+def _text(rows: list[dict[str, Any]], visits: int, base_rate: float, effect: float) -> str:
     lines = [
         f"{visits} visits where {base_rate:.2%} have the event (design effect {effect:.2f}); one-sided exact "
         "test at 5 %, intervals of 95 %",
@@ -239,7 +243,7 @@ def _text(table: Any, visits: int, base_rate: float, effect: float) -> str:
     lines += [
         f"{r['lift']:>12g} {r['precision']:>9.2%} {r['hits']:>6.1f} {r['low']:>7.2%} – {r['high']:>7.2%} "
         f"{r['power']:>6.2f} {r['visits_needed']:>15d}"
-        for r in table.to_dict("records")
+        for r in rows
     ]
     return "\n".join(lines)
 
@@ -410,7 +414,7 @@ def monitor(
     tell({"out": str(page), **result.summary}, as_json)
 
 
-@verb
+@light_verb
 def card(
     model: Annotated[str, typer.Argument(metavar="NAME@ALIAS", help="Such as county@champion.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/card"),

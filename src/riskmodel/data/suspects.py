@@ -260,18 +260,24 @@ def _slips(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
         incomes = kind == ALL and some["table"].iloc[0] == "income"
         years = {place: _off_usual(level.loc[place], incomes) for place in level.index}
         places = {year: _off_usual(level[year], incomes) for year in level.columns}
+        known = level.notna().sum(axis="columns").to_dict()
         for row in some.itertuples():
-            own = level.loc[row.township].dropna()
             by_time, by_place = years[row.township].get(row.year), places[row.year].get(row.township)
-            if by_place is not None and len(places[row.year]) == 2 <= len(own) and abs(by_place) < VERY_FAR:
+            if (
+                by_place is not None
+                and len(places[row.year]) == 2 <= known[row.township]
+                and abs(by_place) < VERY_FAR
+            ):
                 by_place = None  # one neighbour alone may well be richer
             why = _judge(by_time, by_place, kind == ALL, int(row.households), int(row.months), row.basis)
             if why is None:
                 continue
             off = by_time if why == "years" else by_place
             assert off is not None
-            if why == "years" and len(own) == 2 and not _to_blame(own, int(row.year)):
-                continue
+            if why == "years" and known[row.township] == 2:
+                own = level.loc[row.township].dropna()
+                if not _to_blame(own, int(row.year)):
+                    continue
             if kind == ALL:
                 flagged.add((row.township, row.year))
             yield _row(
@@ -291,7 +297,7 @@ def _off_usual(levels: pd.Series, incomes: bool) -> dict[Any, float]:
         return {}
     gaps = order.diff().iloc[1:]
     if gaps.max() < FAR:
-        return {name: float(at - order.drop(name).median()) for name, at in order.items()}
+        return dict(zip(order.index, _off_the_others(order.to_numpy()), strict=True))
     cut = int(np.argmax(gaps)) + 1
     groups = [order.iloc[:cut], order.iloc[cut:]]
     middles = [float(group.median()) for group in groups]
@@ -307,6 +313,17 @@ def _off_usual(levels: pd.Series, incomes: bool) -> dict[Any, float]:
         against = {name: middles[1 - side] for side, group in enumerate(groups) for name in group.index}
         return {name: float(at - against[name]) for name, at in order.items()}
     return {name: float(at - middles[usual]) for name, at in order.items()}
+
+
+def _off_the_others(order: np.ndarray) -> list[float]:
+    """Return how far each of some rising values lies from the median of the others."""
+    n = len(order)
+    place = np.arange(n)
+    # Of the n - 1 others the two in the middle (the same one twice where n is even), past the value itself.
+    low, high = ((n - 2) // 2, (n - 1) // 2)
+    low_values, high_values = (order[middle + (place <= middle)] for middle in (low, high))
+    median = low_values if low == high else (low_values + high_values) / 2
+    return [float(off) for off in order - median]
 
 
 def _to_blame(own: pd.Series, year: int) -> bool:

@@ -29,17 +29,10 @@ from riskmodel.evaluation.paired_lists import (
     visits_equivalent,
 )
 from riskmodel.evaluation.power import (
-    DISCORDANT,
-    LIFTS,
     comparison_power,
-    design_effect,
     power_table,
-    precision_interval,
     precision_plan,
-    precision_power,
-    smallest_difference,
     village_correlation,
-    visits_needed,
     wilson_interval,
 )
 from riskmodel.evaluation.predictions import (
@@ -79,6 +72,15 @@ from riskmodel.evaluation.summary import (
     pooled_metrics,
 )
 from riskmodel.evaluation.true_risk import TrueRiskReport, compare_with_true_risk, true_risk_messages
+from riskmodel.planning import (
+    DISCORDANT,
+    LIFTS,
+    design_effect,
+    precision_interval,
+    precision_power,
+    smallest_difference,
+    visits_needed,
+)
 
 __all__ = [
     "DISCORDANT",

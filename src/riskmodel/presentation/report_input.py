@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ibis
+import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from riskmodel import evaluation
-from riskmodel.data import County, month_text
+from riskmodel.data import County, Shape, fetch_frame, month_text
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import (
     YIELD_MONTHS,
@@ -356,6 +357,13 @@ def _histories(frame: pd.DataFrame | None, ids: list[Any]) -> dict[str, Any]:
     return out
 
 
+def _monthly_sums(county: Shape, name: str, listed: ir.Table) -> ir.Table:
+    t = county.rows(name)
+    t = t.filter(t.month_from == t.month_to, t.month_to <= t.last_month, t.month_to > t.last_month - MONTHS)
+    t = t.semi_join(listed, "household_id")
+    return t.group_by("household_id", month=t.month_to).agg(amount=t.amount.sum().cast("float64"))
+
+
 MONTHS = 36  # three years: the period, the one before, and how it came there
 
 
@@ -387,14 +395,7 @@ def histories(county: County | KnownCounty, as_of: DateLike, households: Sequenc
 
 
 def _monthly(known: KnownCounty, name: str, households: list[str]) -> pd.DataFrame:
-    t = known.rows(name)
-    t = t.filter(
-        t.month_from == t.month_to,
-        t.month_to <= t.last_month,
-        t.month_to > t.last_month - MONTHS,
-        t.household_id.isin(households),
-    )
-    sums = t.group_by("household_id", month=ibis._.month_to).agg(amount=ibis._.amount.sum().cast("float64"))
-    frame = known.con.to_pyarrow(sums).to_pandas().rename(columns={"amount": name})
+    listed = pa.table({"household_id": pa.array(households, pa.string())})
+    frame = fetch_frame(known, _monthly_sums, name, listed=listed).rename(columns={"amount": name})
     # pandas 3.1 cannot merge two empty frames on text columns backed by Arrow.
     return frame.astype({"household_id": object})

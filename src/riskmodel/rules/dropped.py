@@ -120,8 +120,16 @@ def find_dropped(
     ----------
     Data contract, "Rows, cells, doubts".
     """
-    known = known_county(county, as_of)
-    whole, day, loaded = known.county, to_date(known.as_of), load_rules(ruleset)
+    known, loaded = known_county(county, as_of), load_rules(ruleset)
+    # List, report and rules of a month all ask: it is found once.
+    key = ("dropped", known.moments, loaded.model_dump_json(), repr(sorted(loaded.values(params).items())))
+    return known.county.once(key, lambda: _find_dropped(known, loaded, params, verdicts)).copy()
+
+
+def _find_dropped(
+    known: KnownCounty, loaded: RuleSet, params: Mapping[str, Any] | None, verdicts: pd.DataFrame | None
+) -> pd.DataFrame:
+    whole, day = known.county, to_date(known.as_of)
     losses = _losses_known(whole, day)
     if losses.empty:
         return pd.DataFrame(columns=list(COLUMNS))

@@ -155,14 +155,35 @@ def evaluate_rule_sets(
     tuple
         Rule set id and frame, sets of one accounting period after another.
     """
-    known = known_county(county, as_of)
+    yield from _evaluate(known_county(county, as_of), rulesets, params, scores, bounds=True)
+
+
+def evaluate_without_bounds(
+    known: KnownCounty,
+    ruleset: RuleSet,
+    params: Mapping[str, Any] | None,
+    scores: pd.DataFrame | str | Path | None,
+) -> pd.DataFrame:
+    """Return verdicts as `evaluate_rules` does, but ``verdict_depends`` false: nothing is judged thrice."""
+    ((_, frame),) = _evaluate(known, [ruleset], params, scores, bounds=False)
+    return frame
+
+
+def _evaluate(
+    known: KnownCounty,
+    rulesets: Iterable[str | Path | RuleSet],
+    params: Mapping[str, Any] | None,
+    scores: pd.DataFrame | str | Path | None,
+    *,
+    bounds: bool,
+) -> Iterator[tuple[str, pd.DataFrame]]:
     sets = [load_rules(r) for r in rulesets]
     score_rows = None if scores is None else score_table(scores, known.moments)
     cases = [RuleCase(r, r.values(own_overrides(params, r, sets))) for r in sets]
     with backends.stored_figures(known, [test for c in cases for test in c.tests.values()]) as figures:
         for period in dict.fromkeys(c.period for c in cases):
             for case in (c for c in cases if c.period == period):
-                yield case.ruleset.id, judge_households(known, case, figures, score_rows)
+                yield case.ruleset.id, judge_households(known, case, figures, score_rows, bounds=bounds)
 
 
 def judge_households(
@@ -171,10 +192,12 @@ def judge_households(
     figures: Mapping[str, ir.Table],
     scores: pa.Table | None = None,
     household_id: str | None = None,
+    *,
+    bounds: bool = True,
 ) -> pd.DataFrame:
     """Return the verdicts of a rule set on all households or one, as `COLUMNS`."""
     rows = query_verdicts(known, case, figures, scores, household_id)
-    depends = _verdict_depends(known, case, figures, scores, rows)
+    depends: np.ndarray | bool = bounds and _verdict_depends(known, case, figures, scores, rows)
     return _verdict_frame(case, known, rows.assign(verdict_depends=depends))
 
 

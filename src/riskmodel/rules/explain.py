@@ -27,7 +27,7 @@ from riskmodel.rules.engine import REFERENCE, UNKNOWN, RuleCase
 from riskmodel.rules.evaluate import (
     RECORDS_INCOMPLETE,
     Schedule,
-    evaluate_rules,
+    evaluate_without_bounds,
     judge_households,
     own_overrides,
     query_verdicts,
@@ -334,9 +334,12 @@ def _judged(
     params: Mapping[str, Any] | None,
     scores: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """Return the verdicts of a day by the set valid then; overrides go to the sets that know them."""
+    """Return the verdicts of a day by the set valid then; overrides go to the sets that know them.
+
+    Whether a verdict depends on the bounds of an income is no part of a change, and is not asked.
+    """
     own = own_overrides(params, sets[known.as_of], list(sets.values()))
-    return evaluate_rules(known, sets[known.as_of], params=own, scores=scores)
+    return evaluate_without_bounds(known, sets[known.as_of], own, scores)
 
 
 def _kinds(new: pd.DataFrame, old: pd.DataFrame) -> pd.Series:

@@ -254,7 +254,7 @@ def list_rule_sets() -> pd.DataFrame:
     """
     rows_ = []
     for name in available_rule_sets():
-        s = load_rules(name)
+        s = _packaged_shape(name)  # what it says is checked when it is used
         own = s.parameters.get(s.line)
         rows_.append(
             {
@@ -313,15 +313,25 @@ def _packaged(name: str) -> RuleSet:
     return _read(SETS / f"{name}.yaml")
 
 
+@cache
+def _packaged_shape(name: str) -> RuleSet:
+    return _parsed(SETS / f"{name}.yaml")
+
+
 def _read(path: Path) -> RuleSet:
-    content = read_yaml(path)
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: a rule set is a mapping of keys; see the packaged sets for examples")
-    ruleset = parse_spec(_extended(content, path), RuleSet, path)
+    ruleset = _packaged_shape(path.stem) if path.parent == SETS else _parsed(path)
     faults = check_rules(ruleset)
     if faults:
         raise SpecError("\n".join(f"{path}: {fault}" for fault in faults))
     return ruleset
+
+
+def _parsed(path: Path) -> RuleSet:
+    """Return a rule set whose shape alone is checked."""
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: a rule set is a mapping of keys; see the packaged sets for examples")
+    return parse_spec(_extended(content, path), RuleSet, path)
 
 
 def _extended(content: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -334,7 +344,7 @@ def _extended(content: dict[str, Any], path: Path) -> dict[str, Any]:
         if base not in available_rule_sets() or base == path.stem:
             others = ", ".join(n for n in available_rule_sets() if n != path.stem)
             raise SpecError(f"{path}: extends: no packaged rule set {base!r}; allowed: {others}")
-        inherited = _packaged(base).model_dump(mode="python", exclude_unset=True)
+        inherited = _packaged_shape(base).model_dump(mode="python", exclude_unset=True)
         out = _merge(out, {k: v for k, v in inherited.items() if k in (*_MERGED, *_INHERITED)})
     return _merge(out, {**content, "extends": bases})
 
