@@ -83,10 +83,10 @@ def guess(
 
 def _write_map(plan: ImportMap, path: Path, guesses: list[SheetGuess], language: Language) -> None:
     """Write a map; one of other content that stands there may hold somebody's answers, and is kept."""
-    from riskmodel.importing import map_comments, map_text, set_aside, write_map
+    from riskmodel.importing import keep_earlier_file, map_comments, map_text, write_map
 
     comments = map_comments(guesses, language)
-    if kept := set_aside(path, map_text(plan, comments)):
+    if kept := keep_earlier_file(path, map_text(plan, comments)):
         say(f"{path} was there with other content; it is kept as {kept}")
     write_map(plan, path, comments)
 
