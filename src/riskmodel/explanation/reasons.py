@@ -111,7 +111,8 @@ def collect_figures(
     columns = [
         c for c in X.columns if bool(about[c]["explainable"]) and wording.template_for(about[c]) is not None
     ]
-    values = X[columns].astype(float)
+    natural = {c: wording.units[str(about[c]["unit"])].natural for c in columns}
+    values = pd.DataFrame({c: natural[c](X[c].to_numpy(dtype=float)) for c in columns}, index=X.index)
     return Figures(
         about=about,
         values=_arrays(values),

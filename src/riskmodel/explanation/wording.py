@@ -29,11 +29,27 @@ _EXACT = 9  # decimals beyond which a difference is the computer's, not the data
 
 
 class Unit(Words):
-    """How a number is printed: ``{x}`` in a phrase, after scaling and rounding; ``one`` is English for 1."""
+    """How a number is printed: ``{x}`` in a phrase, after scaling and rounding; ``one`` is English for 1.
+
+    ``log_of`` says what a logarithm is of, a ``multiple`` or a ``change``: that is printed, not the logarithm.
+    """
 
     one: str | None = None
+    log_of: Literal["multiple", "change"] | None = None
     decimals: int = Field(default=0, ge=0, le=2)
     scale: float = 1.0
+
+    def natural(self, values: np.ndarray) -> np.ndarray:
+        """Return what the values stand for: a logarithm's multiple or change, all others as they are.
+
+        Examples
+        --------
+        >>> Unit(zh="{x}", en="{x}", log_of="change").natural(np.array([0.0])).tolist()
+        [0.0]
+        """
+        if self.log_of is None:
+            return values
+        return np.exp(values) if self.log_of == "multiple" else np.expm1(values)
 
     def printed(self, values: np.ndarray) -> np.ndarray:
         """Return the values as they will be read (shape kept), so that comparisons hold for the reader.

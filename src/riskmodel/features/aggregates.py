@@ -88,11 +88,14 @@ class Monthly:
         null. Amounts of months that are not on record are 0 in the last two.
     least_window : int
         Months that a window must have, and ``least_months`` too.
+    before : int
+        How many months before the window it looks at too.
     """
 
     value: Callable[[MonthlyWindow], np.ndarray]
     months: Literal["all", "least", "any"] = "all"
     least_window: int = 1
+    before: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -15,8 +15,9 @@ from riskmodel.rules import RelativeLine
 ROLES = ("own", "context", "register", "support")
 
 Role = Literal["own", "context", "register", "support"]
+Group = Literal["core", "optional", "mirrors_simulator"]
 Unit = Literal[
-    "yuan", "yuan_per_head", "yuan_per_head_and_month", "log_yuan", "share", "ratio", "months", "years",
+    "yuan", "yuan_per_head", "yuan_per_head_and_month", "log_yuan", "log_line", "log_change", "share", "ratio", "months", "years",
     "persons", "count", "grade", "flag",
 ]  # fmt: skip
 KnownOn = Literal["recorded_on", "authorised_on"]
@@ -33,7 +34,13 @@ Source = Literal[
 
 
 class FeatureBase(Spec):
-    """What an entry and each feature it stands for have in common."""
+    """What an entry and each feature it stands for have in common.
+
+    ``group`` says what a feature is to a model: ``core``, ``optional`` (for counties with many events), or
+    ``mirrors_simulator``, where it copies an equation of `riskmodel.simulate`: what such a feature gains on a
+    simulated county says nothing of a real one. An ``intermediate`` one is what others are made of, and no
+    column of the table.
+    """
 
     # Written out under the name that is read in, so that a set comes back from JSON as it was.
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
@@ -54,6 +61,8 @@ class FeatureBase(Spec):
     missing: Missing
     unit: Unit
     role: Role = "own"
+    group: Group = "core"
+    intermediate: bool = False
     changeable: bool = False
     explainable: bool = False
 
@@ -104,8 +113,8 @@ class FeatureSet(Spec):
 
     @property
     def names(self) -> list[str]:
-        """Feature ids in column order."""
-        return [f.id for f in self.features]
+        """Feature ids in column order, without intermediate ones."""
+        return [f.id for f in self.features if not f.intermediate]
 
     def feature(self, name: str) -> Feature:
         """Return one feature by its id.
@@ -133,14 +142,15 @@ class FeatureSet(Spec):
 
 
 def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
-    """Return a feature set without the features of some roles.
+    """Return a feature set without the features of some roles or groups.
 
     Parameters
     ----------
     feature_set
         The set to leave features out of.
     roles : set of str
-        Of ``own``, ``context``, ``register``, ``support``.
+        Of ``own``, ``context``, ``register``, ``support``; groups: ``core``, ``optional``,
+        ``mirrors_simulator``.
 
     Returns
     -------
@@ -152,16 +162,17 @@ def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
     UsageError
         If a role is unknown, a kept feature stands on one left out, or nothing would be left.
     """
-    unknown = set(roles) - set(ROLES)
+    able = (*ROLES, *get_args(Group))
+    unknown = set(roles) - set(able)
     if unknown:
-        raise UsageError(f"unknown role {sorted(unknown)[0]!r}; roles: {', '.join(ROLES)}")
-    features = tuple(f for f in feature_set.features if f.role not in roles)
+        raise UsageError(f"unknown role {sorted(unknown)[0]!r}; roles and groups: {', '.join(able)}")
+    features = tuple(f for f in feature_set.features if not {f.role, f.group} & set(roles))
     names = {f.id for f in features}
     for f in features:
         gone = [ref for ref in f.of if not ref.startswith("accounting.") and ref not in names]
         if gone:
             raise UsageError(
-                f"{f.id} stands on {gone[0]}, which would be left out; leave out role {f.role!r} too"
+                f"{f.id} stands on {gone[0]}, which would be left out; leave out {f.role!r} or {f.group!r} too"
             )
     if not features:
         raise UsageError(f"leaving out {', '.join(sorted(roles))} leaves no feature of {feature_set.id}")

@@ -259,10 +259,12 @@ class LineDeclaration(Spec):
 class IncludedSet(Spec):
     """Features taken over from another set: all, or only those that annual totals can support.
 
-    ``ends`` says where the monthly windows end, whatever the other set declares.
+    ``only`` names those that are taken, where not all are; ``ends`` says where the monthly windows end,
+    whatever the other set declares.
     """
 
     set: str
+    only: tuple[str, ...] = ()
     without_months: bool = False
     ends: Ends | None = None
 
@@ -384,6 +386,11 @@ def _load(path: Path, changed: int) -> FeatureSet:
         beside = path.parent / f"{spec.include.set}.yaml"
         base = load_feature_set(beside if beside.is_file() else spec.include.set)
         taken = [f for f in base.features if not (spec.include.without_months and f.months)]
+        if spec.include.only:
+            absent = [name for name in spec.include.only if name not in {f.id for f in taken}]
+            if absent:
+                raise SpecError(f"{path}: include.only: {base.id} has no feature {absent[0]!r}")
+            taken = [f for f in taken if f.id in spec.include.only]
         if spec.include.ends is not None:
             moved = {"ends": spec.include.ends}
             taken = [f.model_copy(update=moved) if f.source in MONTHLY else f for f in taken]

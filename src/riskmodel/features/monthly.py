@@ -19,7 +19,7 @@ from riskmodel.data import CODE_COLUMN, codes
 from riskmodel.features.aggregates import AGGREGATES, MONTHLY, Monthly
 from riskmodel.features.declaration import Feature
 from riskmodel.features.matrix import FeatureMatrix
-from riskmodel.features.windows import MonthlyWindow, Recorded, Series, running_counts
+from riskmodel.features.windows import YEAR, MonthlyWindow, Recorded, Series, running_counts
 from riskmodel.households import (
     RIGID_CATEGORIES,
     AccountingPeriod,
@@ -39,7 +39,6 @@ SUMMED_CODES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 # Net business income stands in for gross business income where an office records only that.
 EQUIVALENT_CODES = {"business_net": "business"}
-YEAR = 12
 # Households whose windows are made at once: what is made of one code's months then stays in the processor's
 # own memory, and never takes more than some megabytes.
 HOUSEHOLDS_AT_ONCE = 4096
@@ -69,7 +68,11 @@ def monthly_way(f: Feature) -> Monthly:
 
 def window_reach(features: Sequence[Feature]) -> int:
     """Return how many months back the features look, in whole years."""
-    return max(YEAR * -(-(f.lag + (f.window or 0)) // YEAR) for f in features)
+    return max(YEAR * -(-_months_back(f) // YEAR) for f in features)
+
+
+def _months_back(f: Feature) -> int:
+    return f.lag + (f.window or 0) + monthly_way(f).before
 
 
 @dataclass(frozen=True)

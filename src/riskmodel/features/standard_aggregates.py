@@ -22,6 +22,7 @@ from riskmodel.features.aggregates import (
     positive,
 )
 from riskmodel.features.windows import (
+    YEAR,
     MonthlyWindow,
     mean,
     months_since_paid,
@@ -66,6 +67,41 @@ def _all_of(parts: Sequence[ir.Value], line: Line) -> ir.Value:
     # min over flags; least() skips nulls on DuckDB and not on Spark, so the product of comparisons is used.
     both = reduce(lambda a, b: a & b, [p == 1 for p in parts])
     return ibis.ifelse(_any_null(parts), NULL, both.cast("int32").cast("float64"))
+
+
+# What counts as nothing beside the line: logs of less are all the same.
+_LEAST_SHARE = 0.05
+
+
+def _log_of_line(parts: Sequence[ir.Value], line: Line) -> ir.Value:
+    share = as_float(parts[0]) / line
+    # Written so that a null stays null.
+    return ibis.ifelse(share <= _LEAST_SHARE, _LEAST_SHARE, share).ln()
+
+
+def _log_ratio(parts: Sequence[ir.Value], line: Line) -> ir.Value:
+    above, below = (ibis.ifelse(as_float(p) < 0, 0.0, as_float(p)) + line for p in parts)
+    return (above / below).ln()
+
+
+def _least_known(parts: Sequence[ir.Value]) -> ir.Value:
+    # Engines differ in what least() makes of nulls.
+    return reduce(
+        lambda a, b: ibis.ifelse(b.isnull() | (a <= b), a, ibis.ifelse(a.isnull() | (b < a), b, a)), parts
+    )
+
+
+def _cv_recorded(w: MonthlyWindow) -> np.ndarray:
+    level = mean(w.total, w.months_recorded)
+    return spread(w.amounts, w.months_recorded) / np.where(level > 0, level, np.nan)
+
+
+def _largest_rise(w: MonthlyWindow) -> np.ndarray:
+    """Return by how much one month exceeds the same month a year before at most, in yuan; at least 0."""
+    before = w.earlier(YEAR)
+    both = w.recorded & before.recorded
+    rise = np.where(both, w.amounts - before.amounts, 0).max(axis=0, initial=0)
+    return np.where(both.any(axis=0), yuan(rise), np.nan)
 
 
 def _below_line(parts: Sequence[ir.Value], line: Line) -> ir.Value:
@@ -196,6 +232,19 @@ _STANDARD = (
         monthly=Monthly(lambda w: spread(w.amounts, w.months_recorded, w.fen), "least", 3),
     ),
     Aggregate(
+        "yearly_recorded", "what the months on record make in a year: their mean times twelve", _RECORDED,
+        monthly=Monthly(lambda w: YEAR * mean(w.total, w.months_recorded), "least"),
+    ),
+    Aggregate(
+        "cv_recorded", "standard deviation over mean of the months on record; null where not positive",
+        _RECORDED, monthly=Monthly(_cv_recorded, "least", 3),
+    ),
+    Aggregate(
+        "largest_rise_recorded",
+        "by how much one month on record exceeds the same month a year before at most; 0 where none does",
+        _RECORDED, monthly=Monthly(_largest_rise, "least", before=YEAR),
+    ),
+    Aggregate(
         "rate_recorded", "share of the months on record with an amount above 0", _RECORDED,
         monthly=Monthly(lambda w: w.months_paid / np.maximum(w.months_recorded, 1), "least"),
     ),
@@ -249,6 +298,21 @@ _STANDARD = (
         "to_line", "value minus factor times the line", ("of",), inputs=1, derived=lambda p, line: p[0] - line
     ),
     Aggregate(
+        "log_line", f"ln of the value over factor times the line; from {_LEAST_SHARE:.0%} of it downwards all one",
+        ("of",), inputs=1, derived=_log_of_line,
+    ),
+    Aggregate(
+        "log_ratio", "ln of first over second, factor times the line added to both, negative values as 0",
+        ("of",), inputs=2, derived=_log_ratio,
+    ),
+    Aggregate(
+        "multiply", "product of the parts; null where one is", ("of",),
+        derived=lambda p, line: reduce(lambda a, b: a * b, p),
+    ),
+    Aggregate(
+        "exp", "e to the value", ("of",), inputs=1, derived=lambda p, line: p[0].exp()
+    ),
+    Aggregate(
         "below_line", "1 where the value is below factor times the line", ("of",), inputs=1,
         derived=_below_line,
     ),
@@ -260,6 +324,14 @@ _STANDARD = (
     Aggregate(
         "greatest", "the largest part; null where one is", ("of",),
         derived=lambda p, line: ibis.ifelse(_any_null(p), NULL, ibis.greatest(*p)),
+    ),
+    Aggregate(
+        "least", "the smallest part; null where one is", ("of",),
+        derived=lambda p, line: ibis.ifelse(_any_null(p), NULL, ibis.least(*p)),
+    ),
+    Aggregate(
+        "least_known", "the smallest of the parts that are known; null where none is", ("of",),
+        derived=lambda p, line: _least_known(p),
     ),
     Aggregate(
         "mean_others", "mean over the place's other households", ("of", "by"), neighbours=True, inputs=1

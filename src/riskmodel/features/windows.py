@@ -14,6 +14,7 @@ import numpy as np
 
 from riskmodel.households import UNIT
 
+YEAR = 12  # months
 _LARGEST_ROOT = 2.0**31  # the square of twice as much does not fit a whole number of 64 bits
 _FEN = UNIT // 100
 
@@ -117,6 +118,11 @@ class MonthlyWindow:
     def of(self, over: str | None) -> MonthlyWindow:
         """Return the same window over another code."""
         return MonthlyWindow(self.series_of, over, self.codes, self.start, self.stop, self.quantile)
+
+    def earlier(self, months: int) -> MonthlyWindow:
+        """Return the window so many months before; its aggregate says that it looks there (`Monthly.before`)."""
+        start, stop = self.start - months, self.stop - months
+        return MonthlyWindow(self.series_of, self.over, self.codes, start, stop, self.quantile)
 
     @cached_property
     def series(self) -> Series:

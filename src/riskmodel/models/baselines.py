@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -320,6 +321,42 @@ MODELS.register(
         description_en="A logit of the latest period's income per head alone.",
         checked_against="a logit of its one column",
         tests=("models/test_baselines.py::test_past_income_uses_only_its_columns",),
+    )
+)
+MODELS.register(
+    ModelEntry(
+        "run_rate",
+        zh="按近期收入折年",
+        en="income at the run rate",
+        factory=partial(PastIncome, columns=("run_rate_1",)),
+        saves=(PastIncome, DesignMatrix),
+        needs="features",
+        tradition="poverty",
+        contributions="linear",
+        simple=True,
+        order=21,
+        description_zh="只看照最近一个月折算全年的人均纯收入的逻辑回归",
+        description_en="A logit of income per head at the pace of the last month on record alone.",
+        checked_against="a logit of its one column",
+        tests=("models/test_baselines.py::test_run_rates_are_the_orders_of_their_columns",),
+    )
+)
+MODELS.register(
+    ModelEntry(
+        "run_rates",
+        zh="按近一、三、六个月收入折年",
+        en="income at three run rates",
+        factory=partial(PastIncome, columns=("run_rate_1", "run_rate_3", "run_rate_6")),
+        saves=(PastIncome, DesignMatrix),
+        needs="features",
+        tradition="poverty",
+        contributions="linear",
+        simple=True,
+        order=22,
+        description_zh="只看照近一、三、六个月折算全年的人均纯收入的逻辑回归",
+        description_en="A logit of income per head at the pace of the last month, three and six months.",
+        checked_against="a logit of its three columns",
+        tests=("models/test_baselines.py::test_run_rates_are_the_orders_of_their_columns",),
     )
 )
 MODELS.register(

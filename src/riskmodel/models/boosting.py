@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from riskmodel.models.registry import MODELS, ModelEntry
 
 # SHAP values of trees cost exponentially in depth; four already holds interactions of four columns.
 MAX_DEPTH = 4
+_ROWS_A_TREE = 0.5  # LightGBM's: each tree sees half of the rows
 # One village in five decides the number of trees.
 _FOLDS = 5
 # Where more rows than twice this are given, the number of trees is looked for on whole villages with about so
@@ -48,6 +50,9 @@ class Boosting(MarginClassifier):
         Rows of a leaf at least.
     l2
         Penalty on the values of leaves.
+    max_features
+        Share of the columns, drawn anew at each node, of which a split may take one: near-duplicates then
+        take turns, and none speaks for all.
     patience
         Trees without a better held-out loss before the search ends.
     early_stopping
@@ -82,6 +87,7 @@ class Boosting(MarginClassifier):
         max_depth: int = 3,
         min_samples_leaf: int = 20,
         l2: float = 1.0,
+        max_features: float = 0.3,
         patience: int = 20,
         early_stopping: bool = True,
         monotone: Mapping[str, int] | None = None,
@@ -93,6 +99,7 @@ class Boosting(MarginClassifier):
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
         self.l2 = l2
+        self.max_features = max_features
         self.patience = patience
         self.early_stopping = early_stopping
         self.monotone = monotone
@@ -195,6 +202,7 @@ class Boosting(MarginClassifier):
             max_leaf_nodes=None,
             min_samples_leaf=self.min_samples_leaf,
             l2_regularization=self.l2,
+            max_features=self.max_features,
             categorical_features=None,
             monotonic_cst=signs,
             early_stopping=False,
@@ -262,6 +270,7 @@ class LightBoosting(Boosting):
         return {
             "objective": "binary", "learning_rate": self.learning_rate, "max_depth": self.max_depth,
             "num_leaves": 2**self.max_depth, "min_data_in_leaf": self.min_samples_leaf, "lambda_l2": self.l2,
+            "feature_fraction_bynode": self.max_features, "bagging_fraction": _ROWS_A_TREE, "bagging_freq": 1,
             "seed": self.random_state, "deterministic": True, "force_row_wise": True, "num_threads": 1,
             "verbosity": -1, **({} if signs is None else {"monotone_constraints": signs}),
         }  # fmt: skip
@@ -308,6 +317,26 @@ MODELS.register(
         description_en="LightGBM with shallow trees, their number set on held-out villages.",
         checked_against="LightGBM's own predictions",
         tests=("models/test_boosting.py::test_kept_text_is_lightgbms_own_booster",),
+    )
+)
+
+
+MODELS.register(
+    ModelEntry(
+        "additive",
+        zh="加性提升模型",
+        en="additive boosting",
+        factory=partial(Boosting, max_depth=1, max_trees=1000, min_samples_leaf=60, l2=10.0, patience=50),
+        saves=(Boosting, "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"),
+        needs="features",
+        tradition="machine learning",
+        contributions="trees",
+        style=("#56b4e9", "7 2"),
+        order=45,
+        description_zh="每个特征一条曲线，相加得风险；按留出村定步数",
+        description_en="A curve for each column, added up; their number of steps set on held-out villages.",
+        checked_against="scikit-learn's ensemble",
+        tests=("models/test_boosting.py::test_additive_boosting_adds_up_curves_of_single_columns",),
     )
 )
 

@@ -20,7 +20,7 @@ from riskmodel.data import County, fetch_table, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.households import known_county
 from riskmodel.i18n import LANGUAGES, Message, section
-from riskmodel.models import model_names
+from riskmodel.models import build_model, model_entry, model_names
 from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
@@ -29,7 +29,7 @@ from riskmodel.targets import KEY
 LEAST_KNOWN = 0.5
 # Where totals judge at least half of the households, features of months are those of a minority (assumption).
 MOSTLY_TOTALS = 0.5
-ANNUAL = {"household-v1": "household-annual-v1"}
+ANNUAL = {"household-v1": "household-annual-v1", "household-v2": "household-annual-v1"}
 # Features that say nothing are told of where they are more than a tenth (assumption).
 LEAST_SAID = 0.1
 LEFT_OUT = ("before snapshot", "dates left out", "one horizon")
@@ -176,7 +176,27 @@ def _with_basis(exp: Experiment, totals: float, notes: list[Message]) -> Experim
         )
     values = {"share": totals, "features": len(monthly), "declared": exp.feature_set, "used": annual}
     notes.append(Message("runs.fit.annual features", values))
-    return exp.model_copy(update={"feature_set": annual})
+    names = set(features.load_feature_set(annual).names)
+    kept = tuple(m for m in exp.models if _named_columns(exp, m) <= names)
+    left = [m for m in exp.models if m not in kept]
+    if exp.champion in left:
+        raise InputRefused(f"champion {exp.champion} needs columns of months, and incomes are annual totals")
+    if left:
+        notes.append(Message("runs.fit.models of months", {"models": ", ".join(left)}))
+    return exp.model_copy(update={"feature_set": annual, "models": kept})
+
+
+def _named_columns(exp: Experiment, name: str) -> set[str]:
+    """Return the features that a model names, where it takes only some."""
+    if model_entry(name).needs != "features":
+        return set()
+    columns = getattr(build_model(name, _plain(exp.model_params.get(name, {}))), "columns", None)
+    return set(columns or ())
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters without the word that stands for the declared directions."""
+    return {key: value for key, value in params.items() if key != "monotone"}
 
 
 def _one_horizon(
