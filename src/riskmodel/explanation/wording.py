@@ -31,7 +31,7 @@ _EXACT = 9  # decimals beyond which a difference is the computer's, not the data
 class Unit(Words):
     """How a number is printed: ``{x}`` in a phrase, after scaling and rounding; ``one`` is English for 1.
 
-    ``log_of`` says what a logarithm is of, a ``multiple`` or a ``change``: that is printed, not the logarithm.
+    ``log_of`` says what a logarithm is of, a ``multiple`` or a ``change``, which is printed in its place.
     """
 
     one: str | None = None

@@ -17,8 +17,8 @@ ROLES = ("own", "context", "register", "support")
 Role = Literal["own", "context", "register", "support"]
 Group = Literal["core", "optional", "mirrors_simulator"]
 Unit = Literal[
-    "yuan", "yuan_per_head", "yuan_per_head_and_month", "log_yuan", "log_line", "log_change", "share", "ratio", "months", "years",
-    "persons", "count", "grade", "flag",
+    "yuan", "yuan_per_head", "yuan_per_head_and_month", "log_yuan", "log_line", "log_change", "share",
+    "ratio", "months", "years", "persons", "count", "grade", "flag",
 ]  # fmt: skip
 KnownOn = Literal["recorded_on", "authorised_on"]
 Missing = Literal[
@@ -172,7 +172,8 @@ def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
         gone = [ref for ref in f.of if not ref.startswith("accounting.") and ref not in names]
         if gone:
             raise UsageError(
-                f"{f.id} stands on {gone[0]}, which would be left out; leave out {f.role!r} or {f.group!r} too"
+                f"{f.id} stands on {gone[0]}, which would be left out; leave out role {f.role!r} "
+                f"or group {f.group!r} too"
             )
     if not features:
         raise UsageError(f"leaving out {', '.join(sorted(roles))} leaves no feature of {feature_set.id}")

@@ -298,7 +298,7 @@ _STANDARD = (
         "to_line", "value minus factor times the line", ("of",), inputs=1, derived=lambda p, line: p[0] - line
     ),
     Aggregate(
-        "log_line", f"ln of the value over factor times the line; from {_LEAST_SHARE:.0%} of it downwards all one",
+        "log_line", f"ln of the value over factor times the line, at least of {_LEAST_SHARE:.0%} of it",
         ("of",), inputs=1, derived=_log_of_line,
     ),
     Aggregate(

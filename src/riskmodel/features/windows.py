@@ -120,7 +120,7 @@ class MonthlyWindow:
         return MonthlyWindow(self.series_of, over, self.codes, self.start, self.stop, self.quantile)
 
     def earlier(self, months: int) -> MonthlyWindow:
-        """Return the window so many months before; its aggregate says that it looks there (`Monthly.before`)."""
+        """Return the window so many months before; the aggregate's `Monthly.before` makes room for it."""
         start, stop = self.start - months, self.stop - months
         return MonthlyWindow(self.series_of, self.over, self.codes, start, stop, self.quantile)
 

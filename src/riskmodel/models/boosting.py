@@ -24,7 +24,6 @@ from riskmodel.models.registry import MODELS, ModelEntry
 
 # SHAP values of trees cost exponentially in depth; four already holds interactions of four columns.
 MAX_DEPTH = 4
-_ROWS_A_TREE = 0.5  # LightGBM's: each tree sees half of the rows
 # One village in five decides the number of trees.
 _FOLDS = 5
 # Where more rows than twice this are given, the number of trees is looked for on whole villages with about so
@@ -87,7 +86,7 @@ class Boosting(MarginClassifier):
         max_depth: int = 3,
         min_samples_leaf: int = 20,
         l2: float = 1.0,
-        max_features: float = 0.3,
+        max_features: float = 1.0,
         patience: int = 20,
         early_stopping: bool = True,
         monotone: Mapping[str, int] | None = None,
@@ -270,7 +269,7 @@ class LightBoosting(Boosting):
         return {
             "objective": "binary", "learning_rate": self.learning_rate, "max_depth": self.max_depth,
             "num_leaves": 2**self.max_depth, "min_data_in_leaf": self.min_samples_leaf, "lambda_l2": self.l2,
-            "feature_fraction_bynode": self.max_features, "bagging_fraction": _ROWS_A_TREE, "bagging_freq": 1,
+            "feature_fraction_bynode": self.max_features,
             "seed": self.random_state, "deterministic": True, "force_row_wise": True, "num_threads": 1,
             "verbosity": -1, **({} if signs is None else {"monotone_constraints": signs}),
         }  # fmt: skip
@@ -326,7 +325,16 @@ MODELS.register(
         "additive",
         zh="加性提升模型",
         en="additive boosting",
-        factory=partial(Boosting, max_depth=1, max_trees=1000, min_samples_leaf=60, l2=10.0, patience=50),
+        factory=partial(
+            Boosting,
+            learning_rate=0.1,
+            max_trees=500,
+            max_depth=1,
+            min_samples_leaf=60,
+            l2=10.0,
+            max_features=0.3,
+            patience=25,
+        ),
         saves=(Boosting, "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"),
         needs="features",
         tradition="machine learning",

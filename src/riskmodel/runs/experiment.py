@@ -49,8 +49,9 @@ class AsOf(Spec):
 class Split(Spec):
     """How time is split: rolling folds, or one cut at a date.
 
-    Test dates of rolling folds lie at least ``every_months`` apart: those of neighbouring months would test on
-    nearly the same outcomes.
+    Test dates of rolling folds lie at least ``every_months`` apart: those of neighbouring months would test
+    on nearly the same outcomes.
+
     ``train_until`` sees outcomes and records up to that day only; ``test_from`` is the first test as-of, or,
     with ``by: outcome``, the first day of a test's outcome, whatever its as-of. ``unseen_households`` leaves
     out of the test who was trained on.
@@ -318,8 +319,9 @@ def temporal_folds(
 ) -> tuple[Fold, ...]:
     """Return the temporal folds, the earliest first.
 
-    Rolling folds test one as-of date each, the latest ones that lie ``every_months`` apart; training as-of dates end at least one horizon
-    and the recording delay before it (the embargo). ``days`` are as-of dates, where some were left out.
+    Rolling folds test one as-of date each, the latest ones that lie ``every_months`` apart; training as-of
+    dates end at least one horizon and the recording delay before it (the embargo). ``days`` are as-of dates,
+    where some were left out.
     """
     days = as_of_dates(exp, county) if days is None else days
     delay = dt.timedelta(days=county.about.recording_delay_days)
