@@ -74,6 +74,9 @@ def build_features(
     known = known_county(county, as_of)
     there = fetch_arrow(known, _households)
     matrix = FeatureMatrix(fs.names, MatrixRows(read_records(known.county).ids, known.moments, there))
+    for f in fs.features:
+        if f.intermediate and f.source not in _LATER:
+            matrix.add_quantity(f.id)
     _FeatureBuild(known, fs, matrix).fill()
     return matrix.frame()
 
@@ -262,7 +265,7 @@ def _sums(
 
 def _finished(county: Shape, feature_set: FeatureSet, t: ir.Table, **around: ir.Table) -> ir.Table:
     t = _made_of_features(feature_set, t, around, len(feature_set.features))
-    names = [f.id for f in feature_set.features if f.source in _LATER]
+    names = [f.id for f in feature_set.features if f.source in _LATER and not f.intermediate]
     return t.select(ROW, *named({name: t[name].cast("float64") for name in names}))
 
 

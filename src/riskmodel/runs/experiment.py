@@ -49,16 +49,12 @@ class AsOf(Spec):
 class Split(Spec):
     """How time is split: rolling folds, or one cut at a date.
 
-    Test dates of rolling folds lie at least ``every_months`` apart: those of neighbouring months would test
-    on nearly the same outcomes.
-
     ``train_until`` sees outcomes and records up to that day only; ``test_from`` is the first test as-of, or,
     with ``by: outcome``, the first day of a test's outcome, whatever its as-of. ``unseen_households`` leaves
     out of the test who was trained on.
     """
 
     folds: int = Field(default=3, ge=1, le=20)
-    every_months: int = Field(default=1, ge=1, le=24)
     train_until: dt.date | None = None
     test_from: dt.date | None = None
     test_until: dt.date | None = None
@@ -319,16 +315,15 @@ def temporal_folds(
 ) -> tuple[Fold, ...]:
     """Return the temporal folds, the earliest first.
 
-    Rolling folds test one as-of date each, the latest ones that lie ``every_months`` apart; training as-of
-    dates end at least one horizon and the recording delay before it (the embargo). ``days`` are as-of dates,
-    where some were left out.
+    Rolling folds test one as-of date each, the latest ones; training as-of dates end at least one horizon
+    and the recording delay before it (the embargo). ``days`` are as-of dates, where some were left out.
     """
     days = as_of_dates(exp, county) if days is None else days
     delay = dt.timedelta(days=county.about.recording_delay_days)
     if exp.split.train_until and exp.split.test_from:
         return (_fixed(exp, days, delay, exp.split.train_until, exp.split.test_from),)
     out = []
-    for day in _test_dates(days, exp.split):
+    for day in days[-exp.split.folds :]:
         train = tuple(d for d in days if window_end(d, exp.horizon.months) + delay <= day)
         if train:
             out.append(Fold(day.isoformat(), train, (day,), day))
@@ -339,15 +334,6 @@ def temporal_folds(
             f"(about {exp.as_of.history_months + 2 * exp.horizon.months + 1} months); {ENOUGH}"
         )
     return tuple(out)
-
-
-def _test_dates(days: tuple[dt.date, ...], split: Split) -> list[dt.date]:
-    """Return the latest dates that lie so many months apart, the earliest first."""
-    out: list[dt.date] = []
-    for day in reversed(days):
-        if not out or last_complete_month(out[-1]) - last_complete_month(day) >= split.every_months:
-            out.append(day)
-    return out[: split.folds][::-1]
 
 
 def _fixed(
