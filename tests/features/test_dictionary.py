@@ -15,7 +15,7 @@ from .test_build import HOUSEHOLD, plain
 def test_describe_prints_every_feature_with_all_it_declares(name: str) -> None:
     fs = features.load_feature_set(name)
     table = features.describe_features(fs)
-    assert table["id"].tolist() == fs.names
+    assert table["id"].tolist() == [f.id for f in fs.features]
     wanted = ["zh", "en", "unit_zh", "aggregate", "known_on", "missing", "cause", "role", "how", "null_means"]
     assert table[wanted].notna().all(axis=None)
     assert (table[wanted] != "").all(axis=None)
@@ -56,13 +56,13 @@ def test_reasons_name_what_is_not_on_record_and_pass_on_to_what_stands_on_it() -
     # A ratio has no value where a part has none, for that part's reason; c never earned anything.
     assert reasons["income_wage_12m_of_24m"] == "burnt 1; not_yet_recorded 1; null_if_input_null 1"
     # To the last month on record only the lost month is wanting.
-    late = features.explain_missing(county, "household-v2", "2021-06-30").set_index("id")["reasons"]
+    late = features.explain_missing(county, "household-lagged-v1", "2021-06-30").set_index("id")["reasons"]
     assert late["income_wage_12m"] == ""
     assert late["income_wage_24m"] == "burnt 1"
 
 
 def test_the_dictionary_says_what_coverage_does_to_a_window() -> None:
-    means = features.describe_features("household-v2").set_index("id")["null_means"]
+    means = features.describe_features("household-lagged-v1").set_index("id")["null_means"]
     assert means["income_wage_12m"].startswith("null where a month of the window is not on record")
     assert means["wage_rate_12m"].startswith("null where fewer than 6 months of the window are on record")
     assert means["events_12m"] == "no row is 0; null where the table is absent"

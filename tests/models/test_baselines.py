@@ -113,3 +113,16 @@ def test_village_rate_is_the_beta_binomial_posterior():
     # A village never seen has the county's rate, and the widest interval.
     new = pd.DataFrame({"village": ["z"]})
     assert model.predict_proba(new)[0, 1] == pytest.approx(base)
+
+
+@pytest.mark.parametrize(("name", "columns"), [("run_rate", [1]), ("run_rates", [1, 3, 6])])
+def test_run_rates_are_the_orders_of_their_columns(name, columns):
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame({f"run_rate_{k}": rng.normal(size=200) for k in (1, 3, 6)})
+    y = (X["run_rate_1"] + rng.normal(size=200) < 0).astype(int)
+    named = [f"run_rate_{k}" for k in columns]
+    model = models.build_model(name, {"columns": named}).fit(X, y)
+    moved = X.assign(**{c: 0.0 for c in X if c not in named})
+    assert np.array_equal(model.margin(X), model.margin(moved))
+    if len(named) == 1:
+        assert (np.argsort(model.margin(X)) == np.argsort(-X["run_rate_1"])).all()

@@ -158,3 +158,15 @@ def test_on_many_rows_a_sample_of_villages_says_whether_every_tree_is_wanted(mon
     searched.clear()
     assert 20 < Boosting(max_trees=400).fit(X, y, village).n_trees_ < 380
     assert searched == [1000, 4000]
+
+
+def test_additive_boosting_adds_up_curves_of_single_columns() -> None:
+    rng = np.random.default_rng(5)
+    X = pd.DataFrame(rng.normal(size=(600, 3)), columns=list("abc"))
+    y = (X["a"] + X["b"] * X["c"] + rng.normal(size=600) > 0).astype(int)
+    model = models.build_model("additive").fit(X, y, groups=np.arange(600) // 10)
+    # No interaction: moving one column moves every margin by the same.
+    there, moved = X.assign(a=0.0), X.assign(a=1.5)
+    steps = model.margin(moved) - model.margin(there)
+    assert np.ptp(steps) < 1e-9
+    assert steps[0] > 0

@@ -68,7 +68,9 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
     declared = load_experiment("county").model_dump()
     with models.MODELS.including(EXAMPLE):
         assert list(models.MODELS)[1] == "constant"
-        asked = Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"]})
+        asked = Experiment.model_validate(
+            declared | {"models": ["rule", "logit", "constant"], "champion": "logit"}
+        )
         assert "constant" in asked.models
         fitted = models.fit_model("constant", X, y, X["village"], seed=0)
         assert fitted.predict_proba(X)[:, 1] == pytest.approx(y.mean())
@@ -79,7 +81,7 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
         assert line_style("constant") == ("#000000", "")
         assert is_simple("constant")
     with pytest.raises(ValueError, match=r"no model 'constant'; known: rule, .*, and rule-ID or"):
-        Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"]})
+        Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"], "champion": "logit"})
     with pytest.raises((TypeError, sio.exceptions.UntrustedTypesFoundException)):
         sio.loads(sio.dumps(fitted), trusted=models.trusted_types())
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from riskmodel.scoring import Worklist
 
 RULESETS = ("national-2021", "county-2020", "yingjiang-2022")
-FEATURE_SET = "household-v1"
+FEATURE_SET = "household-v2"
 EXPERIMENT = "county"
 IMPORTED = 40  # households of the county that is handed over in an office's files
 

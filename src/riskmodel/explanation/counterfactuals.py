@@ -12,6 +12,7 @@ windows change together.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
@@ -81,7 +82,8 @@ def movable_features(feature_set: FeatureSet) -> list[str]:
     Left out is whatever is made of others, the same quantity over another window, and how income is spread
     over the months, which cannot be moved without saying which months earn how much.
     """
-    own = [f for f in feature_set.features if f.changeable and not _is_derived(f, feature_set)]
+    columns = [f for f in feature_set.features if not f.intermediate]
+    own = [f for f in columns if f.changeable and not _is_derived(f, feature_set)]
     return [f.id for f in own if not any(_has_shorter_window(g, f) for g in own)]
 
 
@@ -91,11 +93,13 @@ def _has_shorter_window(g: Feature, f: Feature) -> bool:
 
 def _is_derived(f: Feature, feature_set: FeatureSet) -> bool:
     names = set(feature_set.names)
+    hidden = {g.id for g in feature_set.features if g.intermediate}
     if f.id == "business_income_per_head":
         # The quantity of a source of income is its income per head, as for the others.
         return False
     if f.source == "features":
-        return True
+        # What stands on figures that are no columns can only be changed itself.
+        return not all(ref in hidden for ref in f.of)
     monthly = f.source in ("income", "spending")
     twin = f.column in _FROM_LINE_RATIO and "line_ratio" in names
     return monthly or twin or (f.source == "accounting" and f.column == DROP and INCOME in names)
@@ -103,7 +107,8 @@ def _is_derived(f: Feature, feature_set: FeatureSet) -> bool:
 
 def _same_but_window(f: Feature, g: Feature) -> bool:
     def thing(x: Feature) -> tuple[object, ...]:
-        return x.source, x.aggregate, x.column, x.over, x.per, x.lag, str(sorted(x.where.items()))
+        made_of = re.sub(r"\d+", "", " ".join(x.of))
+        return x.source, x.aggregate, x.column, x.over, x.per, x.lag, str(sorted(x.where.items())), made_of
 
     return f.id != g.id and f.window is not None and g.window is not None and thing(f) == thing(g)
 

@@ -90,12 +90,15 @@ class Monthly:
         Months that a window must have, and ``least_months`` too.
     before : int
         How many months before the window it looks at too.
+    of_nothing : float, optional
+        What it is of amounts that are all 0, where that says something.
     """
 
     value: Callable[[MonthlyWindow], np.ndarray]
     months: Literal["all", "least", "any"] = "all"
     least_window: int = 1
     before: int = 0
+    of_nothing: float | None = None
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,12 @@ class _FeatureBuild:
 
     def _leave_empty(self, features: Iterable[Feature]) -> None:
         for f in features:
-            self.matrix[f.id].fill(np.nan)
+            self.matrix[f.id].fill(0.0 if self._within_net_income(f) else np.nan)
+
+    def _within_net_income(self, f: Feature) -> bool:
+        """Say whether a feature counts production costs where incomes were recorded net of them."""
+        net = self.known.county.about.income_is_net and f.over == "production"
+        return net and monthly.monthly_way(f).of_nothing == 0
 
     def _finish(self, f: Feature) -> None:
         """Divide a feature as declared, NaN where there is nobody or no income, and clip it to its bounds."""

@@ -30,8 +30,8 @@ def describe_features(feature_set: FeatureSet | str | Path) -> pd.DataFrame:
     -------
     DataFrame
         ``id, zh, en, unit, unit_zh, from, aggregate, of, over, window, lag, ends, least_months, quantile,
-        by, known_on, missing, needs_monthly, cause, role, changeable, explainable, direction, how,
-        null_means``.
+        by, known_on, missing, needs_monthly, cause, role, group, intermediate, changeable, explainable,
+        direction, how, null_means``.
 
     Examples
     --------
@@ -51,7 +51,8 @@ def _row(f: Feature) -> dict[str, object]:
         "ends": f.ends if f.source in MONTHLY else "", "least_months": f.least_months,
         "quantile": f.quantile, "by": f.by or "", "known_on": f.known_on,
         "missing": f.missing,
-        "needs_monthly": f.months, "cause": f.cause, "role": f.role, "changeable": f.changeable,
+        "needs_monthly": f.months, "cause": f.cause, "role": f.role, "group": f.group,
+        "intermediate": f.intermediate, "changeable": f.changeable,
         "explainable": f.explainable, "direction": f.direction, "how": AGGREGATES[f.aggregate].en,
         "null_means": _null_means(f),
     }  # fmt: skip

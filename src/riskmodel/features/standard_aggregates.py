@@ -134,7 +134,7 @@ _STANDARD = (
     ),
     Aggregate(
         "sum", "sum over the window", ("window",), column_on=_VALUED,
-        monthly=Monthly(lambda w: yuan(w.total)),
+        monthly=Monthly(lambda w: yuan(w.total), of_nothing=0),
         dated=lambda rows: ibis.ifelse(rows.inside, rows.table[rows.feature.column], None).sum(),
         dated_on=_VALUED,
     ),
@@ -233,7 +233,7 @@ _STANDARD = (
     ),
     Aggregate(
         "yearly_recorded", "what the months on record make in a year: their mean times twelve", _RECORDED,
-        monthly=Monthly(lambda w: YEAR * mean(w.total, w.months_recorded), "least"),
+        monthly=Monthly(lambda w: YEAR * mean(w.total, w.months_recorded), "least", of_nothing=0),
     ),
     Aggregate(
         "cv_recorded", "standard deviation over mean of the months on record; null where not positive",
@@ -242,7 +242,7 @@ _STANDARD = (
     Aggregate(
         "largest_rise_recorded",
         "by how much one month on record exceeds the same month a year before at most; 0 where none does",
-        _RECORDED, monthly=Monthly(_largest_rise, "least", before=YEAR),
+        _RECORDED, monthly=Monthly(_largest_rise, "least", before=YEAR, of_nothing=0),
     ),
     Aggregate(
         "rate_recorded", "share of the months on record with an amount above 0", _RECORDED,
@@ -324,10 +324,6 @@ _STANDARD = (
     Aggregate(
         "greatest", "the largest part; null where one is", ("of",),
         derived=lambda p, line: ibis.ifelse(_any_null(p), NULL, ibis.greatest(*p)),
-    ),
-    Aggregate(
-        "least", "the smallest part; null where one is", ("of",),
-        derived=lambda p, line: ibis.ifelse(_any_null(p), NULL, ibis.least(*p)),
     ),
     Aggregate(
         "least_known", "the smallest of the parts that are known; null where none is", ("of",),

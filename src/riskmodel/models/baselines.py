@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -328,7 +327,7 @@ MODELS.register(
         "run_rate",
         zh="按近期收入折年",
         en="income at the run rate",
-        factory=partial(PastIncome, columns=("run_rate_1",)),
+        factory=PastIncome,
         saves=(PastIncome, DesignMatrix),
         needs="features",
         tradition="poverty",
@@ -346,7 +345,7 @@ MODELS.register(
         "run_rates",
         zh="按近一、三、六个月收入折年",
         en="income at three run rates",
-        factory=partial(PastIncome, columns=("run_rate_1", "run_rate_3", "run_rate_6")),
+        factory=PastIncome,
         saves=(PastIncome, DesignMatrix),
         needs="features",
         tradition="poverty",
