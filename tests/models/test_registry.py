@@ -12,6 +12,7 @@ import skops.io as sio
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests.declarations import PLAIN_COUNTY
 
 from riskmodel import models
 from riskmodel.errors import SpecError
@@ -65,12 +66,10 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"village": [f"v{i % 9}" for i in range(300)]})
     y = (rng.random(300) < 0.2).astype(int)
-    declared = load_experiment("county").model_dump()
+    declared = load_experiment(PLAIN_COUNTY).model_dump()
     with models.MODELS.including(EXAMPLE):
         assert list(models.MODELS)[1] == "constant"
-        asked = Experiment.model_validate(
-            declared | {"models": ["rule", "logit", "constant"], "champion": "logit"}
-        )
+        asked = Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"]})
         assert "constant" in asked.models
         fitted = models.fit_model("constant", X, y, X["village"], seed=0)
         assert fitted.predict_proba(X)[:, 1] == pytest.approx(y.mean())
@@ -81,7 +80,7 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
         assert line_style("constant") == ("#000000", "")
         assert is_simple("constant")
     with pytest.raises(ValueError, match=r"no model 'constant'; known: rule, .*, and rule-ID or"):
-        Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"], "champion": "logit"})
+        Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"]})
     with pytest.raises((TypeError, sio.exceptions.UntrustedTypesFoundException)):
         sio.loads(sio.dumps(fitted), trusted=models.trusted_types())
 

@@ -27,6 +27,7 @@ from riskmodel.runs import (
     fit_rows,
     load_experiment,
 )
+from tests.declarations import PLAIN_COUNTY
 
 SMALL = Path(__file__).parents[1] / "month" / "small.yaml"
 DAY = pd.Timestamp("2020-12-31")
@@ -34,7 +35,7 @@ FOLD = Fold("2020-12-31", (dt.date(2019, 12, 31),), (DAY.date(),), DAY.date())
 
 
 def small() -> Experiment:
-    exp = load_experiment("county")
+    exp = load_experiment(PLAIN_COUNTY)
     changes = {
         "models": ("rule", "logit"), "bootstrap": 20, "feature_set": str(SMALL), "model_params": {},
         "split": exp.split.model_copy(update={"folds": 1}),

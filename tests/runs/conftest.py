@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.declarations import PLAIN_COUNTY
 
 from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
@@ -28,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(county: County, made: simulate.SimulatedCounty, store: Path) -> training.TrainedRun:
-    return training.train(load_experiment("county"), county, store, truth=made.truth)
+    return training.train(load_experiment(PLAIN_COUNTY), county, store, truth=made.truth)
 
 
 @pytest.fixture(scope="session")

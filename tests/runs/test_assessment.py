@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from tests.declarations import PLAIN_COUNTY
 from typer.testing import CliRunner
 
 from riskmodel.cli.app import app
@@ -65,7 +66,7 @@ def test_two_equal_scores_are_level(found):
 
 
 def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
-    exp = load_experiment("county").model_copy(update={"bootstrap": 40})
+    exp = load_experiment(PLAIN_COUNTY).model_copy(update={"bootstrap": 40})
     found = found.assign(fold=found["fold"].astype(str))
     judged = Evaluation(found, Budget(share=0.05), "rule", EVENT, replicates=40)
     assert judged.comparison is not None

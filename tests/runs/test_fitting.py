@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.declarations import PLAIN_COUNTY
 
 from riskmodel import rules, simulate, targets
 from riskmodel.data import About, County, from_frames
@@ -35,7 +36,7 @@ def made() -> tuple[Experiment, County, tuple[Fold, ...], pd.DataFrame]:
     }
     # Lists of one household, so that who falls is seen by the verdict or not at all.
     changed |= {"budget": VisitBudget(visits=1)}
-    exp = load_experiment("county").model_copy(update={**changed, "follow_months": 1})
+    exp = load_experiment(PLAIN_COUNTY).model_copy(update={**changed, "follow_months": 1})
     folds = experiment.temporal_folds(exp, county)
     fitted = {f.name: {"rule": None, "past_income": Poorest()} for f in folds}
     return exp, county, folds, fitting.follow_up_lists(exp, county, folds, fitted)

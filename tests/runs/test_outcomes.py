@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from tests.declarations import PLAIN_COUNTY
 
 from riskmodel import features
 from riskmodel.data import County, from_frames
@@ -52,7 +53,7 @@ VISITS = 900
 
 
 def confirmed() -> Experiment:
-    exp = load_experiment("county")
+    exp = load_experiment(PLAIN_COUNTY)
     return exp.model_copy(update={"events": ("confirmed",), "seed": 3})
 
 
@@ -116,7 +117,7 @@ def test_what_was_learned_of_x_stands_for_the_county(visited) -> None:
 
 def test_other_labels_are_left_alone_and_visits_without_a_chance_are_said(visited) -> None:
     county, rows, _ = visited
-    same, notes = resample_visited(load_experiment("county"), county, rows, None)
+    same, notes = resample_visited(load_experiment(PLAIN_COUNTY), county, rows, None)
     assert same is rows
     assert notes == []
     bare = from_frames({"visits": county.frame("visits").drop(columns=["chance", "known_on"])})

@@ -19,6 +19,7 @@ import yaml
 from typer.testing import CliRunner
 
 from riskmodel.cli.app import app
+from tests.declarations import PLAIN_COUNTY
 
 from .rendering import Renderer
 
@@ -121,7 +122,7 @@ class Office:
 
 def _experiment(office: Office) -> Path:
     """Write the county's experiment with little of everything: what is kept is the form, not the skill."""
-    declared = yaml.safe_load((ROOT / "experiments" / "county.yaml").read_text(encoding="utf-8"))
+    declared = yaml.safe_load(PLAIN_COUNTY.read_text(encoding="utf-8"))
     shutil.copyfile(INPUTS / "features.yaml", office.home / "features.yaml")
     declared |= {
         "models": ["rule", "past_income", "logit", "scorecard"],

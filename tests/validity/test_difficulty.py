@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import StandardScaler
+from tests.declarations import PLAIN_COUNTY
 
 from riskmodel import evaluation, simulate
 from riskmodel.data import About, County, from_frames
@@ -43,7 +44,7 @@ def county(made: simulate.SimulatedCounty) -> County:
 
 
 def reached(county: County, made: simulate.SimulatedCounty, cohort: tuple[str, ...]) -> pd.DataFrame:
-    exp = load_experiment("county")
+    exp = load_experiment(PLAIN_COUNTY)
     exp = exp.model_copy(
         update={"cohort": cohort, "bootstrap": 20, "models": ("rule", "past_income", "logit")}
     )
