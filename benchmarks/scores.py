@@ -1,10 +1,11 @@
 """How far scores see, on simulated counties whose true chances are known: one county a seed, fresh seeds.
 
-``python benchmarks/scores.py --seeds 2001:2020`` simulates counties of 3,000 households over 60 months, runs the
-county's experiment on each (its last test date), and prints for every model the area under the curve and the
-recall at the budget **against true chances**, their means over seeds with 95 % intervals, and the share of the
-way from the rules to the oracle. ``--experiment FILE`` adds the models of a further declaration on the same
-counties, under ``FILE:model``. Seeds used to choose anything must not be given here again: 901 to 906 were.
+``python benchmarks/scores.py --seeds 2001:2020`` simulates counties of 3,000 households over 60 months,
+runs the county's experiment on each (its last test date), and prints of every model the area under the
+curve and the recall at the budget **against true chances**, their means over seeds with 95 % intervals,
+and the share of the way from the rules to the oracle. ``--experiment FILE`` adds the models of a further
+declaration on the same counties, under ``FILE:model``. Seeds used to choose anything are not to be given
+here again: 901 to 906 were.
 """
 
 from __future__ import annotations

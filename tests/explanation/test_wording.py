@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from riskmodel import explanation
+from riskmodel import explanation, features
 from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
 from riskmodel.explanation import cause_codes, load_measures
@@ -56,7 +57,7 @@ def test_every_explainable_feature_with_a_direction_has_a_sentence(meta) -> None
 
 
 def test_no_pattern_is_idle(meta) -> None:
-    ids = list(meta["id"])
+    ids = [*meta["id"], *features.load_feature_set("household-v2").names]
     for template in load_wording().templates:
         for pattern in template.match:
             assert any(re.fullmatch(pattern.replace("*", ".*"), i) for i in ids), pattern
@@ -154,3 +155,17 @@ def test_measures_fit_the_published_table_of_single_causes(tmp_path) -> None:
 def test_every_official_cause_has_questions_and_measures() -> None:
     assert set(load_measures().causes) == set(all_causes()) - {"none"}
     assert cause_codes(["因病", "不是原因"], "zh") == ["illness"]
+
+
+def test_a_logarithm_is_told_as_the_multiple_or_change_that_it_is_of() -> None:
+    times, change = (load_wording().units[u] for u in ("log_line", "log_change"))
+    assert times.texts(times.natural(np.log([0.84, 2.0])), "zh") == ["0.8 倍", "2.0 倍"]
+    assert change.texts(change.natural(np.log([0.5, 1.25])), "en") == ["-50%", "25%"]
+
+
+def test_what_the_ledgers_pace_says_is_quoted_from_the_household(meta) -> None:
+    others, meta = set(meta["id"]), features.describe_features("household-v2")
+    rows = {r["id"]: r for r in meta.to_dict("records")}
+    told = [i for i, r in rows.items() if r["explainable"] and i not in others]
+    assert len(told) > 10
+    assert [i for i in told if load_wording().template_for(rows[i]) is None] == []
