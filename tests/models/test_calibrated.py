@@ -158,6 +158,26 @@ def test_venn_abers_is_isotonic_regression_with_the_new_point_added():
     assert ((low <= p) & (p <= high)).all()
 
 
+@pytest.mark.parametrize("kind", ["distinct", "ties", "steep"])
+def test_venn_abers_of_thousands_of_scores_is_exact(kind):
+    from sklearn.isotonic import IsotonicRegression
+
+    rng = np.random.default_rng(10)
+    score = rng.normal(size=4000).round(6)
+    chance = expit(40 * (score - 1)) if kind == "steep" else expit(score - 3)
+    if kind == "ties":
+        score = np.where(score < 0.5, score.round(1), score)
+    y = (rng.random(4000) < chance).astype(float)
+    venn = models.VennAbers().fit(score, y)
+    # Where p0 and p1 rise, at their steps and between them, and anywhere.
+    steps = np.flatnonzero(np.abs(np.diff(venn.high_)) > 0.005)[:12] // 2
+    places = venn.scores_[np.clip(steps, 0, len(venn.scores_) - 1)]
+    new = np.r_[places, places + 1e-4, np.quantile(score, [0, 0.3, 0.7, 1]), rng.normal(size=10), -9.0, 9.0]
+    for label, side in ((0.0, 0), (1.0, 1)):
+        literal = [IsotonicRegression().fit(np.r_[score, s], np.r_[y, label]).predict([s])[0] for s in new]
+        assert venn.interval(new)[:, side] == pytest.approx(literal, abs=1e-12)
+
+
 def test_venn_abers_mends_a_score_that_no_affine_map_can():
     # The true chance is a step function of the score; a logistic curve through it is wrong everywhere.
     rng = np.random.default_rng(9)
