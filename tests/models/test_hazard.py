@@ -24,6 +24,57 @@ def test_hazard_is_statsmodels_cloglog():
     assert model.predict_proba(X)[:, 1] == pytest.approx(np.asarray(glm.fittedvalues), abs=1e-7)
 
 
+def person_periods(spells=700, seed=5):
+    """One row a spell and period at risk: a heavy-tailed amount, a year, an age; some amounts missing."""
+    rng = np.random.default_rng(seed)
+    land, year = rng.lognormal(7, 1.5, spells), 2015.0 + rng.integers(0, 4, spells)
+    rows = []
+    for i in range(spells):
+        for period in range(4):
+            eta = -2.2 + 2e-4 * min(land[i], 6000) - 0.3 * period
+            y = int(rng.random() < -np.expm1(-np.exp(eta)))
+            rows.append((land[i] if i % 40 else np.nan, year[i] + period, float(period), y))
+            if y:
+                break
+    return pd.DataFrame(rows, columns=["land", "year", "period", "y"])
+
+
+def test_raw_hazard_is_statsmodels_on_person_periods_as_they_are():
+    rows = person_periods()
+    X = rows[["land", "year", "period"]]
+    model = models.DiscreteHazard(duration="period", steps=50, alpha=0.0, raw=True).fit(X, rows["y"])
+    # The published form (Prentice and Gloeckler 1978): a dummy a period, the columns as they are.
+    whole = rows.dropna()
+    dummies = pd.get_dummies(whole["period"], dtype=float)
+    design = np.column_stack([whole[["land", "year"]], dummies])
+    # A year near 2,000 beside dummies: centred, which moves the dummies' coefficients alone.
+    design[:, :2] -= design[:, :2].mean(axis=0)
+    link = sm.families.links.CLogLog()
+    glm = sm.GLM(whole["y"].to_numpy(), design, family=sm.families.Binomial(link)).fit(tol=1e-12)
+    assert model.coef_[:2] == pytest.approx(glm.params[:2], rel=1e-4)
+    assert model.predict_proba(whole[X.columns])[:, 1] == pytest.approx(glm.fittedvalues, abs=1e-6)
+    table = model.effects().set_index("column")
+    assert table.loc["land", ["coef", "done"]].tolist() == [model.coef_[0], "raw"]
+    assert table.loc["(penalty)", "coef"] == 0
+
+
+def test_the_table_of_a_hazard_that_is_not_raw_says_what_was_done():
+    rows = person_periods()
+    model = models.DiscreteHazard(duration="period").fit(rows[["land", "year", "period"]], rows["y"])
+    done = models.model_tables("hazard", model)["hazard_effects"].set_index("column")
+    assert "ln(1 + |x| / log_scale)" in done.loc["land", "done"]
+    assert done.loc["year", "done"] == "clipped; standardised"
+    assert done.loc["(penalty)", "coef"] == 1.0
+    assert np.isfinite(done["coef"]).all()
+    assert len(done) == len(model.coef_) + 3
+
+
+def test_raw_rows_that_are_whole_must_hold_both_classes():
+    X = pd.DataFrame({"a": [np.nan, np.nan, 1.0, 2.0]})
+    with pytest.raises(ValueError, match="one class only"):
+        models.DiscreteHazard(raw=True).fit(X, [1, 1, 0, 0])
+
+
 def test_hazard_of_the_beetles_is_the_published_extreme_value_model():
     # Bliss 1935, beetles killed at eight doses of carbon disulphide (log10 mg/l); Dobson, Introduction to
     # Generalized Linear Models, table 7.4: extreme value (cloglog) model, intercept -39.572, slope 22.041,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn import get_config
@@ -260,11 +261,12 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
     # coincide, as for rare events), heavy-tailed ones go through sign(x)·ln(1 + |x|/s) with s the median of
     # the non-zero |x|, gaps take the training median, and all is standardised. Every pattern of missingness
     # seen in training adds one indicator column; columns that are missing together share it, so that one
-    # source that was not delivered is counted once.
+    # source that was not delivered is counted once. Raw columns only have their gaps filled.
 
-    def __init__(self, signed_log: bool = True, winsorise: float = 0.002) -> None:
+    def __init__(self, signed_log: bool = True, winsorise: float = 0.002, raw: bool = False) -> None:
         self.signed_log = signed_log
         self.winsorise = winsorise
+        self.raw = raw
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn medians, limits, scales and missing patterns."""
@@ -284,7 +286,13 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
             np.array(v) for v in zip(*columns, strict=True)
         )
         self.missing_share_ = gaps.mean(axis=0)
-        self._learn_patterns(gaps)
+        self._learn_patterns(gaps & (not self.raw))
+        if self.raw:
+            free = np.full(raw.shape[1], np.inf)
+            self.low_, self.high_, self.log_scale_ = -free, free, free * np.nan
+            self.mean_, self.scale_ = np.zeros(len(free)), np.ones(len(free))
+            self.pattern_mean_, self.pattern_scale_ = np.empty(0), np.empty(0)
+            return self
         values = self._values(raw)
         self.mean_ = values.mean(axis=0)
         self.scale_ = _scale(values)
@@ -307,6 +315,27 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
             part -= mean
             part /= scale
         return np.hstack([values, marks])
+
+    def describe(self, names: Sequence[str]) -> pd.DataFrame:
+        """Return what is done to each column of the design, in order: gap, limits, logarithm, mean, scale."""
+        named = list(names)
+        columns = pd.DataFrame({
+            "column": named, "done": [self._said(j) for j in range(len(named))], "gap_takes": self.median_,
+            "clipped_low": self.low_, "clipped_high": self.high_, "log_scale": self.log_scale_,
+            "subtracted": self.mean_, "divided_by": self.scale_,
+        })  # fmt: skip
+        marks = pd.DataFrame({
+            "column": [f"missing:{named[j]}" for j in self.pattern_column_],
+            "done": "1 where missing; standardised",
+            "subtracted": self.pattern_mean_, "divided_by": self.pattern_scale_,
+        })  # fmt: skip
+        return pd.concat([columns, marks], ignore_index=True) if len(marks) else columns
+
+    def _said(self, column: int) -> str:
+        if self.raw:
+            return "raw"
+        logged = np.isfinite(self.log_scale_[column])
+        return f"clipped; {'sign(x) ln(1 + |x| / log_scale); ' if logged else ''}standardised"
 
     def to_columns(self, contributions: Array) -> Array:
         """Add the indicators' contributions to the raw columns they stand for."""

@@ -6,12 +6,21 @@ import functools
 from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from riskmodel.models.base import Array, DesignMatrix, MarginClassifier, penalty_folds, village_codes
+from riskmodel.models.base import (
+    Array,
+    DesignMatrix,
+    MarginClassifier,
+    OneClassError,
+    penalty_folds,
+    village_codes,
+)
 from riskmodel.models.registry import MODELS, ModelEntry
 
 # Gauss–Hermite nodes of the village effect: nine place a normal mixture of cloglog to four digits.
@@ -44,11 +53,16 @@ class DiscreteHazard(MarginClassifier):
         training rows (ties: the stronger penalty).
     random_state
         Deals the villages.
+    raw
+        Columns as they are, whole rows only (the duration may be missing): with ``alpha=0`` the published
+        estimator, equal to statsmodels' binomial GLM with complementary log-log link on the person-period
+        rows (1e-6 of a chance in the tests). Otherwise (default) columns are clipped, put in logarithms where
+        heavy-tailed, and standardised, and gaps get marks: `effects` says so column by column.
 
     Attributes
     ----------
     coef_, intercept_
-        Of the standardised columns, then of the duration steps.
+        Of the standardised columns (``raw``: of the columns themselves), then of the duration steps.
     edges_ : array
         Where duration steps begin.
     alpha_ : float
@@ -75,6 +89,9 @@ class DiscreteHazard(MarginClassifier):
     [0.3333, 0.6667]
     """
 
+    coef_: Array
+    intercept_: float
+
     def __init__(
         self,
         duration: str | None = None,
@@ -82,12 +99,14 @@ class DiscreteHazard(MarginClassifier):
         frailty: bool = False,
         alpha: float | Literal["cv"] = 1.0,
         random_state: int = 0,
+        raw: bool = False,
     ) -> None:
         self.duration = duration
         self.steps = steps
         self.frailty = frailty
         self.alpha = alpha
         self.random_state = random_state
+        self.raw = raw
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fit by penalised maximum likelihood.
@@ -109,7 +128,8 @@ class DiscreteHazard(MarginClassifier):
         Raises
         ------
         ValueError
-            If ``duration`` is not a column, a parameter is out of range, or the target has one class.
+            If ``duration`` is not a column, a parameter is out of range, or the target has one class (with
+            ``raw``: on the rows without a gap).
         """
         if self.steps < 1 or not (self.alpha == "cv" or self.alpha >= 0):
             raise ValueError(
@@ -117,16 +137,25 @@ class DiscreteHazard(MarginClassifier):
             )
         matrix, target = self._training(X, y)
         self.duration_ = self._position()
+        if self.raw:
+            matrix, target, groups = _whole_rows(matrix, target, groups, self._others(matrix))
         if self.duration_ >= 0:
             self._learn_steps(matrix[:, self.duration_])
-        self.design_ = DesignMatrix().fit(self._others(matrix))
+        self.design_ = DesignMatrix(raw=self.raw).fit(self._others(matrix))
         columns = self._columns(matrix)
+        # Raw columns are standardised to be solved and penalised; coefficients are those of the columns.
+        standard = StandardScaler().fit(columns) if self.raw and columns.shape[1] else None
+        if standard is not None:
+            columns = standard.transform(columns)
         village = village_codes(groups, len(target)) if self.frailty else None
         with threadpool_limits(limits=1, user_api="blas"):
             self.alpha_ = self.alpha
             if self.alpha == "cv":
                 self.alpha_ = _best_alpha(columns, target, groups, self.random_state)
             self._solve(columns, target, village)
+        if standard is not None:
+            self.coef_ = self.coef_ / standard.scale_
+            self.intercept_ -= float(self.coef_ @ standard.mean_)
         return self
 
     def margin(self, X: Any) -> Array:
@@ -162,6 +191,37 @@ class DiscreteHazard(MarginClassifier):
             if self.duration_ >= 0:
                 matrix[:, self.duration_] += period_length
         return out
+
+    def effects(self) -> pd.DataFrame:
+        """Return the coefficients and what was done to each column.
+
+        Returns
+        -------
+        DataFrame
+            One row a column of the design, duration step, level, penalty and village spread: ``column, coef,
+            hazard_ratio, done, gap_takes, clipped_low, clipped_high, log_scale, subtracted, divided_by``;
+            ``done`` is ``raw`` where the column is as it was given.
+        """
+        check_is_fitted(self)
+        names = [name for i, name in enumerate(self._column_names()) if i != self.duration_]
+        table = self.design_.describe(names)
+        rest = [(name, "1 within the step") for name in self._step_names()]
+        rest += [("(level)", "raw"), ("(penalty)", "ridge on the standardised columns")]
+        rest += [("(village)", "standard deviation of the shared effect")]
+        table = pd.concat([table, pd.DataFrame(rest, columns=["column", "done"])], ignore_index=True)
+        table.insert(1, "coef", np.r_[self.coef_, self.intercept_, self.alpha_, self.frailty_sd_])
+        ratio = np.r_[np.exp(self.coef_), np.full(3, np.nan)]
+        table.insert(2, "hazard_ratio", ratio)
+        return table
+
+    def _step_names(self) -> list[str]:
+        """Return a name for each duration step but the one that the others are measured from."""
+        if self.duration_ < 0:
+            return []
+        ends = [f"{edge:g}" for edge in self.edges_]
+        bounds = zip(["", *ends], [*ends, ""], strict=True)
+        names = [f"{self.duration} [{low}, {high})" for low, high in bounds] + [f"missing:{self.duration}"]
+        return names[: self.reference_] + names[self.reference_ + 1 :]
 
     def _position(self) -> int:
         if self.duration is None:
@@ -218,6 +278,21 @@ class DiscreteHazard(MarginClassifier):
         if village is not None:
             beta, self.frailty_sd_, done = _mixed(matrix, target, penalty, village, beta)
         self.coef_, self.intercept_, self.converged_ = beta[:-1], float(beta[-1]), done
+
+
+def _whole_rows(matrix: Array, target: Array, groups: Any, columns: Array) -> tuple[Array, Array, Any]:
+    """Return the rows of which no column is missing."""
+    whole = ~np.isnan(columns).any(axis=1)
+    if len(np.unique(target[whole])) < 2:
+        raise OneClassError(
+            f"of {len(target)} rows {int(whole.sum())} have every column, of one class only; raw=True "
+            "fits on those: name fewer columns, or leave raw out"
+        )
+    return matrix[whole], target[whole], None if groups is None else np.asarray(groups, dtype=object)[whole]
+
+
+def _effects(model: Any) -> dict[str, pd.DataFrame]:
+    return {"hazard_effects": getattr(model, "base_", model).effects()}
 
 
 def _gauss_hermite() -> tuple[Array, Array]:
@@ -321,6 +396,7 @@ MODELS.register(
         saves=(DiscreteHazard, DesignMatrix),
         needs="features",
         tradition="survival",
+        tables=_effects,
         order=80,
         description_zh="离散时间比例风险模型，互补双对数连接",
         description_en="Proportional hazards in discrete time with a complementary log-log link.",
@@ -331,6 +407,7 @@ MODELS.register(
         tests=(
             "models/test_hazard.py::test_hazard_of_the_beetles_is_the_published_extreme_value_model",
             "models/test_hazard.py::test_hazard_is_statsmodels_cloglog",
+            "models/test_hazard.py::test_raw_hazard_is_statsmodels_on_person_periods_as_they_are",
             "models/test_hazard.py::test_hazard_of_a_duration_alone_is_the_life_table",
             "validity/test_frailty.py::test_the_village_effect_is_recovered_without_bias",
         ),
