@@ -103,9 +103,12 @@ def _closed(folder: Path, corrections: Sequence[Correction], problems: pd.DataFr
     before = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else problems.iloc[:0]
     given = {c.number: c for c in corrections}
     lines = zip(*(before[c] for c in ("number", "file", "sheet", "where")), strict=True)
-    answers = [next((given[n] for n in numbers_of(*line).values() if n in given), None) for line in lines]
-    answered = pd.Series([one is not None for one in answers], index=before.index, dtype=bool)
-    gone = before[answered & ~before["number"].isin(problems["number"])].copy()
+    answers = {
+        at: given[found]
+        for at, line in zip(before.index, lines, strict=True)
+        if (found := next((n for n in numbers_of(*line).values() if n in given), None))
+    }
+    gone = before[before.index.isin(list(answers)) & ~before["number"].isin(problems["number"])].copy()
     gone["correction"] = [answers[at].value or answers[at].action for at in gone.index]
     return gone.reindex(columns=list(PROBLEM_COLUMNS)).astype(object).fillna("")
 
