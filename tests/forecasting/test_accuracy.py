@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from riskmodel.forecasting.accuracy import (
-    LEVELS,
+    CRPS_LEVELS,
     brier,
     coverage,
     crps,
@@ -62,13 +62,32 @@ def test_size_is_kept_in_small_samples() -> None:
 
 def test_crps_of_a_normal_is_the_closed_form() -> None:
     # Gneiting & Raftery (2007), eq. 21: for a standard normal and outcome y,
-    # CRPS = y (2 Phi(y) - 1) + 2 phi(y) - 1 / sqrt(pi). Quantiles on a fine grid must give it.
-    y = np.array([0.0, 1.0, -2.5])
-    fine = (np.arange(4000) + 0.5) / 4000
+    # CRPS = y (2 Phi(y) - 1) + 2 phi(y) - 1 / sqrt(pi).
+    y = np.linspace(-4.0, 4.0, 81)
     exact = y * (2 * norm.cdf(y) - 1) + 2 * norm.pdf(y) - 1 / np.sqrt(np.pi)
-    assert crps(y, np.tile(norm.ppf(fine), (3, 1)), fine) == pytest.approx(exact, abs=2e-3)
-    # Forty levels are coarse in the tails, where a quantile weighs little: within 3 % of the closed form.
-    assert crps(y, np.tile(norm.ppf(LEVELS), (3, 1))) == pytest.approx(exact, rel=0.05)
+    assert crps(y, np.tile(norm.ppf(CRPS_LEVELS), (81, 1))) == pytest.approx(exact, rel=5e-4)
+
+
+def test_crps_of_an_ensemble_is_the_ensembles_formula() -> None:
+    # As the packages properscoring and scoringrules have it: mean |x - y| - mean |x - x'| / 2. An ensemble's
+    # quantile function is a staircase: every member stands at both ends of its step. Ties included.
+    rng = np.random.default_rng(1)
+    x, y = np.sort(rng.exponential(9e3, (50, 12)).round(-3), axis=1), rng.exponential(9e3, 50)
+    y[:10] = x[:10, 4]
+    between = np.abs(x[:, :, None] - x[:, None, :]).mean(axis=(1, 2))
+    levels = np.repeat(np.arange(13) / 12, 2)[1:-1]
+    ours = crps(y, np.repeat(x, 2, axis=1), levels)
+    assert ours == pytest.approx(np.abs(x - y[:, None]).mean(axis=1) - between / 2, rel=1e-12)
+
+
+def test_crps_of_uneven_quantiles_is_the_integral_of_squared_differences() -> None:
+    # The other definition, int (F(x) - 1{x >= y})^2 dx, on a fine grid of outcomes.
+    levels, q = np.array([0.1, 0.3, 0.35, 0.9]), np.array([-1.0, 0.5, 2.0, 2.5])
+    for y in (-3.0, 0.2, 2.2, 4.0):
+        step = 8 / 400_000
+        grid = np.arange(-4, 4, step) + step / 2
+        f = np.where(grid < q[0], 0.0, np.where(grid > q[-1], 1.0, np.interp(grid, q, levels)))
+        assert crps([y], q[None], levels)[0] == pytest.approx(((f - (grid >= y)) ** 2).sum() * step, rel=1e-4)
 
 
 def test_pinball_is_least_at_the_quantile() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from riskmodel.forecasting import household_methods
+from riskmodel.forecasting.conformal import Calibration, Distribution, Shape
 from riskmodel.forecasting.household_methods import Components
 
 TRUE = Components(village=0.05, household=0.12, moving=0.08, phi=0.5)
@@ -104,3 +105,20 @@ def test_too_few_households_still_give_variances() -> None:
     found = household_methods.estimate_components(z, np.zeros((3, 1)), np.array([0, 0, 1]), seed=0)
     assert found.moving == pytest.approx(0.25)
     assert found.household == 0
+
+
+def test_crps_of_a_distribution_in_yuan_is_that_of_a_large_ensemble_of_the_same_distribution():
+    # Skewed scales, few scores and many, put back to yuan: the ensemble's formula (Gneiting & Raftery 2007,
+    # eq. 21) at 100,000 even probabilities, of which `at` gives the outcomes.
+    rng = np.random.default_rng(6)
+    n, scale = 12, household_methods.Scale(12_000.0)
+    shape = Shape(rng.normal(1.5, 0.5, n), np.full(n, 0.3), np.full(n, 0.5))
+    few, many = np.sort(rng.normal(size=40)), np.sort(rng.standard_t(4, 900))
+    distribution = Distribution(shape, np.resize(["few", "many"], n), Calibration({"few": few}, many))
+    yuan = scale.back(shape.place(rng.normal(size=n)))
+    m = 100_000
+    x = scale.back(distribution.at(np.tile((np.arange(m) + 0.5) / m, (n, 1))))
+    between = (x * (2 * np.arange(1, m + 1) - m - 1)).sum(axis=1) / m**2
+    exact = np.abs(x - yuan[:, None]).mean(axis=1) - between
+    ours = distribution.crps(yuan, scale.back)
+    assert ours == pytest.approx(exact, rel=1e-3)

@@ -1,8 +1,12 @@
 r"""How good forecasts are: scores of a distribution (pinball, CRPS, coverage, width, Brier), MASE, tests.
 
-The scores are proper or are counts, on plain arrays. The CRPS is twice the mean pinball loss over levels
+The scores are proper or are counts, on plain arrays. The CRPS is twice the integral of the pinball loss over
+levels
 
 .. math:: CRPS(F, y) = 2 \int_0^1 \rho_p(y - F^{-1}(p)) \, dp
+
+and is exact for a quantile function that is straight between the given levels and flat beyond them; at the
+levels `CRPS_LEVELS` it is the normal's closed form to 5e-4 of itself, out to four standard deviations.
 
 References
 ----------
@@ -26,6 +30,8 @@ Correction = Literal["bh", "holm"]
 
 # Forty equal steps of probability: the ends are the limits of a 95 % interval.
 LEVELS: Array = np.arange(1, 40) / 40
+# Finer steps for the CRPS: with forty that of an outcome in a normal's tail would be 7e-3 of itself off.
+CRPS_LEVELS: Array = np.arange(1, 400) / 400
 # The intervals that are given, per cent, and their ends.
 INTERVALS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
 
@@ -45,9 +51,32 @@ def pinball(y: ArrayLike, quantile: ArrayLike, level: ArrayLike) -> Array:
     return np.maximum(p * error, (p - 1) * error)
 
 
-def crps(y: ArrayLike, quantiles: ArrayLike, levels: ArrayLike = LEVELS) -> Array:
-    """Return the continuous ranked probability score of distributions given by equally spaced quantiles."""
-    return 2 * pinball(y, quantiles, levels).mean(axis=1)
+def crps(y: ArrayLike, quantiles: ArrayLike, levels: ArrayLike = CRPS_LEVELS) -> Array:
+    """Return the continuous ranked probability score of distributions given by rising quantiles, shape (n,).
+
+    Examples
+    --------
+    >>> crps([3.0], [[1.0, 1.0, 2.0, 2.0]], [0.0, 0.5, 0.5, 1.0]).tolist()
+    [1.25]
+    """
+    p = np.asarray(levels, dtype=float)
+    off = np.asarray(quantiles, dtype=float) - np.asarray(y, dtype=float)[:, None]
+    step = np.diff(p)
+    # CRPS = 2 int d+ - 2 int p d with d = F^-1(p) - y: weights that are exact where d is straight or flat.
+    area, moment = np.zeros(p.size), np.zeros(p.size)
+    area[:-1] += step / 2
+    area[1:] += step / 2
+    moment[:-1] += step * (2 * p[:-1] + p[1:]) / 6
+    moment[1:] += step * (p[:-1] + 2 * p[1:]) / 6
+    area[0], area[-1] = area[0] + p[0], area[-1] + 1 - p[-1]
+    moment[0], moment[-1] = moment[0] + p[0] ** 2 / 2, moment[-1] + (1 - p[-1] ** 2) / 2
+    total = np.maximum(off, 0.0) @ area - off @ moment
+    # Where d changes its sign within a step, its positive part is a triangle over a part of that step only.
+    above = (off <= 0).sum(axis=1)
+    rows = np.flatnonzero((above > 0) & (above < p.size))
+    low, high = off[rows, above[rows] - 1], off[rows, above[rows]]
+    total[rows] += step[above[rows] - 1] * high / 2 * (low / (high - low))
+    return 2 * total
 
 
 def coverage(y: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:

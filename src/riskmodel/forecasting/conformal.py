@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -40,10 +40,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from riskmodel.forecasting.accuracy import CRPS_LEVELS, crps
+
 Array = NDArray[Any]
 
 MIN_SCORES = 40  # of 39 scores the least and the largest are the ends of a 95 % interval: 2 / (39 + 1)
 BANDS = (1.0, 1.5, 2.5)  # multiples of the line: below, near, above, well above (assumption)
+CRPS_ROWS = 5_000  # at a time: their curves take some 25 MB
 BAND_NAMES = ("below", "near", "above", "well_above")
 
 
@@ -175,6 +178,25 @@ class Distribution:
             out[rows] = ((low + high) / 2 + 0.5) / (s.size + 1)
         return out
 
+    def crps(self, outcome: Array, back: Callable[[Array], Array]) -> Array:
+        """Return each household's CRPS on the scale that ``back`` leads to, (n,), to 1e-3 of itself.
+
+        It is of the distribution that `at` draws from.
+        """
+        out = np.empty(outcome.size)
+        for name, rows in self._groups():
+            s = self.calibration.scores(name)
+            levels = _crps_levels(s.size)
+            score = np.interp(levels, (np.arange(s.size) + 1) / (s.size + 1), s)
+            for part in np.array_split(rows, -(-rows.size // CRPS_ROWS)):
+                curve = self.shape.take(part).place(np.broadcast_to(score, (part.size, score.size)))
+                out[part] = crps(outcome[part], back(curve), levels)
+        return out
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Distribution:
+        """Return the distributions of some households."""
+        return Distribution(self.shape.take(rows), self.category[rows], self.calibration)
+
     def at(self, uniform: Array) -> Array:
         """Return outcomes at given probabilities, one (n,) or several (n, draws) a household."""
         out = np.empty(uniform.shape)
@@ -183,6 +205,18 @@ class Distribution:
             grid = (np.arange(s.size) + 1) / (s.size + 1)
             out[rows] = self.shape.take(rows).place(np.interp(uniform[rows], grid, s))
         return out
+
+
+def _crps_levels(scores: int) -> Array:
+    """Return levels at which a distribution of so many scores is told to its last one.
+
+    Back on the scale of yuan a tail is long: the twenty outermost scores are levels, and quarters between
+    them; from there to the even levels they come ever less densely.
+    """
+    outer = np.arange(1, min(20, scores) + 0.01, 0.25)
+    further = np.geomspace(1.0, max(scores / 400, 1.0), 80)
+    low = np.concatenate([outer, further]) / (scores + 1)
+    return np.unique(np.concatenate([low, 1 - low, CRPS_LEVELS]).round(12))
 
 
 def _order(s: Array, levels: Array) -> Array:

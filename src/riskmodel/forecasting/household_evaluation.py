@@ -23,7 +23,7 @@ from riskmodel import models, rules
 from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.forecasting import conformal, histories, household, household_methods
-from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array, brier, crps, pinball
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array, brier, pinball
 from riskmodel.forecasting.household import HouseholdForecast, Learned
 from riskmodel.households import DateLike, to_date, window_end
 from riskmodel.models import fit_affine
@@ -220,9 +220,10 @@ def _rows(forecast: HouseholdForecast, actual: pd.DataFrame, horizon: int, seed:
     parts = []
     for method in [m for m in household_methods.METHODS if (m, horizon) in forecast.distributions]:
         q = forecast.quantiles(horizon, LEVELS, method)[at]
+        loss = forecast.distribution(horizon, method).take(at).crps(y, forecast.scale.back)
         part = t[["household_id", "as_of", "township", "village", "history"]].assign(
             horizon_months=horizon, method=method, band=band, actual=y,
-            chosen=forecast.learned[horizon].chosen == method, crps=crps(y, q),
+            chosen=forecast.learned[horizon].chosen == method, crps=loss,
             below=(y.round(9) < line).astype(float), probability=forecast.below(horizon, method)[at],
             left_out=len(forecast.standing) - len(t),
         )  # fmt: skip

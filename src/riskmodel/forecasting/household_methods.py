@@ -52,7 +52,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.forecasting import conformal
-from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array, brier, coverage, crps, pinball
+from riskmodel.forecasting.accuracy import INTERVALS, LEVELS, Array, brier, coverage, pinball
 from riskmodel.forecasting.conformal import Distribution, Shape
 from riskmodel.forecasting.histories import BROKEN, QUARTERS, YEARS
 
@@ -452,10 +452,10 @@ def select_method(
 
     half = part_of(held, seed + 1)
     names = [m for m in METHODS if m in shapes]
-    crossed = {m: _crossed(shapes[m], y, category, half, float(scale.to(np.array(line)))) for m in names}
+    crossed = {m: _crossed(shapes[m], y, category, half, scale, line) for m in names}
     yuan = scale.back(y)
-    losses = {m: crps(yuan, scale.back(q)) for m, (q, _) in crossed.items()}
-    by_village = pd.DataFrame(losses).groupby(villages(held)).mean()
+    losses = pd.DataFrame({m: loss for m, (_, _, loss) in crossed.items()})
+    by_village = losses.groupby(villages(held)).mean()
     best = str(by_village.mean().idxmin())
     p = {
         m: 1.0
@@ -473,10 +473,11 @@ def select_method(
 
 
 def _crossed(
-    shape: Shape, y: Array, category: NDArray[np.str_], half: NDArray[np.int64], line: float
-) -> tuple[Array, Array]:
-    """Return each row's quantiles and chance below the line by the other half's calibration."""
-    q, below = np.empty((y.size, len(LEVELS))), np.empty(y.size)
+    shape: Shape, y: Array, category: NDArray[np.str_], half: NDArray[np.int64], scale: Scale, line: float
+) -> tuple[Array, Array, Array]:
+    """Return each row's quantiles, chance below the line and CRPS by the other half's calibration."""
+    q, below, loss = np.empty((y.size, len(LEVELS))), np.empty(y.size), np.empty(y.size)
+    at_line = float(scale.to(np.array(line)))
     for k in (0, 1):
         mine = half == k
         # One part alone (a single household): it is its own calibration.
@@ -484,12 +485,10 @@ def _crossed(
         if not mine.any():
             continue
         calibration = conformal.calibrate(shape.take(other), y[other], category[other])
-        distribution = Distribution(shape.take(mine), category[mine], calibration)
-        q[mine], below[mine] = (
-            distribution.quantiles(LEVELS),
-            distribution.below(np.full(int(mine.sum()), line)),
-        )
-    return q, below
+        each = Distribution(shape.take(mine), category[mine], calibration)
+        q[mine], below[mine] = each.quantiles(LEVELS), each.below(np.full(int(mine.sum()), at_line))
+        loss[mine] = each.crps(scale.back(y[mine]), scale.back)
+    return q, below, loss
 
 
 def _scores(yuan: Array, quantiles: Array, below: Array, line: float) -> dict[str, float]:
