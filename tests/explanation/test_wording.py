@@ -159,7 +159,7 @@ def test_every_official_cause_has_questions_and_measures() -> None:
 
 def test_a_logarithm_is_told_as_the_multiple_or_change_that_it_is_of() -> None:
     times, change = (load_wording().units[u] for u in ("log_line", "log_change"))
-    assert times.texts(times.natural(np.log([0.84, 2.0])), "zh") == ["0.8 倍", "2.0 倍"]
+    assert times.texts(times.natural(np.log([0.84, 2.0])), "zh") == ["0.84 倍", "2.00 倍"]
     assert change.texts(change.natural(np.log([0.5, 1.25])), "en") == ["-50%", "25%"]
 
 
