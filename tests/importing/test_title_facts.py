@@ -27,6 +27,9 @@ HOUSES = [row[0] for row in ROWS]
         (["收入信息（2021年10月采集）"], "", "a.xlsx", None),
         (["2021年6月累计收入"], "", "a.xlsx", ("2021-01", "2021-06")),
         (["截至2022年1月12日"], "", "2021年.xlsx", None),
+        (["2020年10月—2021年9月收入"], "10月", "收入.xlsx", ("2020-10", "2020-10")),
+        (["2020年10月—2021年9月收入"], "3月", "收入.xlsx", ("2021-03", "2021-03")),
+        (["2021年度收入"], "11月", "2020.10-2021.9.xlsx", ("2020-11", "2020-11")),
     ],
 )
 def test_periods_in_titles_and_names(titles, sheet, file, months):
@@ -112,3 +115,23 @@ def test_averages_and_plans_are_asked_about():
 def test_a_corrected_column_beside_the_first_is_asked_about():
     rows = [["2021年"], ["户编号", "工资性收入", "更正后工资性收入"], ["001001", 500, 600]]
     assert [q.kind for q in imported(roster(HOUSES), grid(rows)).blocking] == ["two columns"]
+
+
+MONTHLY = ["户编号", "月份", "收入类别", "金额"]
+
+
+@pytest.mark.parametrize("header", [MONTHLY, [*MONTHLY, "年度"]])
+def test_a_month_without_a_year_is_that_of_the_year_of_account_in_the_title(header):
+    rows = [["001001", month, "工资性收入", 500, 2021][: len(header)] for month in ("10月", "12月", "1月")]
+    known = money(imported(roster(HOUSES), grid([["2020年10月—2021年9月"], header, *rows])))
+    assert [month for _, month, _ in known] == ["2020-10", "2020-12", "2021-01"]
+
+
+def test_months_of_a_title_of_two_years_are_asked_about_and_first_month_answers():
+    rows = [["001001", month, "工资性收入", 500] for month in ("10月", "1月")]
+    one = grid([["2020-2021年度收入"], MONTHLY, *rows], "2021年.xlsx")
+    result = imported(roster(HOUSES), one)
+    assert [q.kind for q in result.blocking] == ["year over two"]
+    answered = [s.model_copy(update={"year": 2021, "first_month": 10, "unanswered": ()}) for s in result.plan.sheets]
+    read = imported(roster(HOUSES), one, plan=result.plan.model_copy(update={"sheets": tuple(answered)}))
+    assert [month for _, month, _ in money(read)] == ["2020-10", "2021-01"]

@@ -31,6 +31,7 @@ UNKNOWN_WORD = "unknown word"
 BAD_CHECK = "bad id number"
 IMPOSSIBLE = "impossible date"
 MAYBE_NOTHING = "maybe nothing"
+MONTH_ONLY = "month only"
 _CENTS = Decimal("0.0001")  # as the contract keeps amounts
 _AMOUNT = re.compile(
     r"^(?P<sign>[-+])?(?:人民币|rmb|cny|[¥￥$])?(?P<sign2>[-+])?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+)"
@@ -275,8 +276,8 @@ def read_months(
 
     out = read_each(values, read)
     for at, fault in enumerate(out.faults):
-        if fault == "month only":
-            given = years[at]
+        if fault == MONTH_ONLY:
+            given, out.notes[at] = years[at], MONTH_ONLY
             out.values[at], out.faults[at] = (
                 (month_ordinal(given, out.values[at]), None) if given else (None, UNREADABLE)
             )
@@ -310,7 +311,7 @@ def _month_of_word(text: str, zone: str, *, five: bool) -> tuple[int | None, str
         return _valid(int(found[1]), int(found[2]))
     if re.fullmatch(r"\d{1,2}(月(份)?)?", text):
         month = int(re.match(r"\d+", text)[0])  # type: ignore[index]
-        return (month, "month only") if 1 <= month <= 12 else (None, UNREADABLE)
+        return (month, MONTH_ONLY) if 1 <= month <= 12 else (None, UNREADABLE)
     if (span := span_in(text)) and span.year and span.first == span.last:
         return _valid(span.year, span.first)
     return _ordinal(parse_date(text, zone))
@@ -388,7 +389,7 @@ def read_spans(values: Sequence[object], *, year: int | Sequence[int | None] | N
     out = read_each(values, read)
     for at, span in enumerate(out.values):
         if span and span.year is None:
-            given = years[at]
+            given, out.notes[at] = years[at], MONTH_ONLY
             out.values[at] = Span(span.first, span.last, given, span.cumulative) if given else None
             out.faults[at] = None if given else UNREADABLE
     return out

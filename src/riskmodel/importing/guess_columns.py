@@ -300,6 +300,10 @@ def _needs_year(sheet: SheetColumns, time: dict[str, ColumnMap], amounts: Sequen
     yearly = "year" in time and not {"month", "month_from", "period"} & set(time)
     if part and ((facts.month_doubtful and not stated) or (yearly and not all(a.months for a in amounts))):
         sheet.ask("month or year", None, facts.said["months"])
+    if facts.two_years and not ({"year", "month_from"} & set(time) or all(a.year for a in amounts)):
+        header = sheet.layout.header(time["month"].column or "") if "month" in time else None
+        if header is None or _only_months(sheet.sample(header)):
+            sheet.ask("year over two", None, facts.said["two_years"][:60])
     others = sheet.words.kinds.get("other_amounts", frozenset())
     for text in () if stated else dict.fromkeys(title_texts(sheet)):
         if any(word in re.sub(r"\d\s*月", "", text) for word in others):

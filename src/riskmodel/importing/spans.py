@@ -18,11 +18,11 @@ import pandas as pd
 
 from riskmodel.data.schema import month_ordinal
 from riskmodel.importing import cell_reading as cells
-from riskmodel.importing.cell_reading import ColumnRead
+from riskmodel.importing.cell_reading import MONTH_ONLY, ColumnRead
 from riskmodel.importing.header_words import Span
 from riskmodel.importing.mapping import AmountMap, SheetMap, span_of
 from riskmodel.importing.sheet_rows import is_empty, row_keys
-from riskmodel.importing.title_facts import TitleFacts
+from riskmodel.importing.title_facts import TitleFacts, month_within
 from riskmodel.io import records
 
 _WHOSE = ["household_id", "member_id", "item", "month_from", "month_to"]
@@ -64,14 +64,19 @@ def row_spans(
     nothing: list[str | None] = [None] * n
     if "month" in when:
         months = when["month"]
-        return list(months.values), list(months.values), False, list(months.faults)
+        values = in_account_year(months, account_year(spec, facts, year), "year" in when)
+        return values, values, False, list(months.faults)
     if "month_from" in when and "month_to" in when:
         faults = [a or b for a, b in zip(when["month_from"].faults, when["month_to"].faults, strict=True)]
         return list(when["month_from"].values), list(when["month_to"].values), False, faults
     if "period" in when:
         spans: list[Span | None] = list(when["period"].values)
         first = [month_ordinal(s.year, s.first) if s and s.year else None for s in spans]
-        last = [month_ordinal(s.year, s.last) if s and s.year else None for s in spans]
+        first = in_account_year(
+            ColumnRead(first, [], when["period"].notes), account_year(spec, facts, year), "year" in when
+        )
+        both = zip(spans, first, strict=True)
+        last = [None if s is None or b is None else b + s.last - s.first for s, b in both]
         cumulative = any(s.cumulative for s in spans if s)
         return first, last, cumulative, list(when["period"].faults)
     stated = amount.months or amount.year or spec.year
@@ -83,19 +88,57 @@ def row_spans(
     else:
         own = amount.year or year
         years, faults = [own] * n, [None if own else "no year"] * n
-    period = None if "year" in when or spec.year else facts.months
+    period = None if "year" in when else account_year(spec, facts, year)
     return (*_year_spans(years, amount, spec.first_month, period), amount.cumulative, faults)
+
+
+def account_year(spec: SheetMap, facts: TitleFacts, year: int | None) -> tuple[int, int] | None:
+    """Return first and last month of a year of account that stands in two years of the calendar.
+
+    Parameters
+    ----------
+    spec, facts, year
+        What the sheet's map and its titles say, and the year of all its rows.
+    """
+    if spec.first_month > 1 and year:
+        start = month_ordinal(year, spec.first_month) - 12
+        return start, start + 11
+    months = None if spec.year else facts.months
+    return months if months and months[0] // 12 < months[1] // 12 else None
+
+
+def in_account_year(months: ColumnRead, period: tuple[int, int] | None, dated: bool) -> list[int | None]:
+    """Return months; those that name no year, as those of the year of account: 10月 of 2020.10-2021.9.
+
+    Parameters
+    ----------
+    months
+        What a column of months says; those whose cells name no year carry a note.
+    period
+        First and last month of the year of account; None where it is that of the calendar.
+    dated
+        Whether a column beside it says the year: then a month after the period is of the year before.
+    """
+    values: list[int | None] = list(months.values)
+    for at, note in months.notes.items() if period else ():
+        month = values[at]
+        if note == MONTH_ONLY and month is not None:
+            found = month_within(month, period)
+            values[at] = min(found, month) if dated else found
+    return values
 
 
 def _year_spans(
     years: Sequence[int | None], amount: AmountMap, first_month: int, period: tuple[int, int] | None = None
 ) -> tuple[list[int | None], list[int | None]]:
     first, last = span_of(amount.months) if amount.months else (1, 12)
-    shift = first_month - 1 - (12 if first_month > 1 else 0)
-    ordinals = [None if y is None else month_ordinal(amount.year or y, 1) + shift for y in years]
-    begin = [None if o is None else o + first - 1 for o in ordinals]
-    if period and not amount.year:  # 10月 of a year that runs from October of the year before
-        begin = [None if b is None else b - 12 if b > period[1] >= b - 12 >= period[0] else b for b in begin]
+    whole = last - first == 11
+    shift = first_month - 1 - (12 if first_month > 1 else 0) if whole else 0
+    begin = [None if y is None else month_ordinal(amount.year or y, first) + shift for y in years]
+    if not whole and first_month > 1:  # months are those of the calendar; the year is that of account
+        begin = [b if b is None or (b % 12) + 1 < first_month else b - 12 for b in begin]
+    elif period and not amount.year:  # 10月 of a year that runs from October of the year before
+        begin = [None if b is None else month_within(b, period) for b in begin]
     return begin, [None if b is None else b + last - first for b in begin]
 
 

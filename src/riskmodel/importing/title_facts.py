@@ -57,6 +57,8 @@ class TitleFacts:
     month_doubtful
         Whether the period is one month that a title or name says only in passing: it may be the month in
         which the table was made.
+    two_years
+        Whether a title speaks of two years as of one, and not of its months: 2020-2021年度.
     sum_so_far
         Whether that month may be the last of a sum from the year's begin: 截至6月底.
     recorded_on
@@ -73,6 +75,7 @@ class TitleFacts:
     year: int | None = None
     months: tuple[int, int] | None = None
     month_doubtful: bool = False
+    two_years: bool = False
     sum_so_far: bool = False
     recorded_on: dt.date | None = None
     snapshot_on: dt.date | None = None
@@ -115,6 +118,10 @@ def title_facts(titles: Sequence[str], sheet: str, file: str) -> TitleFacts:
             out["sum_so_far"] = any(_SNAPSHOT.search(text) for text in places[:-2])
             out["month_doubtful"] = bool(out["sum_so_far"]) or not _OF_A_MONTH.search(whole)
         out["year"] = out.get("year") or last // 12
+    if not months or months[0] // 12 == months[1] // 12:
+        two = next((at for at, text in enumerate(places[:-1]) if _over_two_years(text)), None)
+        out["two_years"] = two is not None
+        said |= {} if two is None else {"two_years": shown[two]}
     return TitleFacts(**out, said=said)  # type: ignore[arg-type]
 
 
@@ -145,15 +152,45 @@ def _without_days(text: str) -> str:
 
 
 def _months(places: Sequence[str], year: int | None) -> tuple[int, int, int] | None:
-    """Return the period that the nearest text names, and its place; a month beside a year is no period."""
-    for at, text in enumerate(places):
-        if found := _period(_without_days(text)):
-            own, first, last = found
-            if own is None and year is None:
-                return None
-            start = (own or year or 0) * 12 + first - 1
-            return start, start + last - first, at
-    return None
+    """Return the period that the nearest text names, and its place; a month beside a year is no period.
+
+    A sheet named 10月 under a title of several months is of the one that stands in them.
+    """
+    found = [(_period(_without_days(text)), at) for at, text in enumerate(places)]
+    named = [(*period, at) for period, at in found if period]
+    if not named or (named[0][0] is None and year is None):
+        return None
+    periods = [((own or year or 0) * 12 + first - 1, last - first, at) for own, first, last, at in named]
+    start, length, at = periods[0]
+    years = [(b, b + more) for b, more, _ in periods if 12 < b < b // 12 * 12 + 12 <= b + more]
+    for own, first, last, place in named if years[:1] == [(start, start + length)] else ():
+        # A sum from the begin of the year of account is named by its last month.
+        so_far = length < 11 and (start + length) % 12 == last - 1
+        if own is None and at < place == len(places) - 2 and last - first < length and not so_far:
+            begin = month_within(start // 12 * 12 + first - 1, (start, start + length))
+            if start <= begin and begin + last - first <= start + length:
+                return begin, begin + last - first, place
+    if named[0][0] is None and years:
+        start = month_within(start, years[0])
+    return start, start + length, at
+
+
+def month_within(month: int, period: tuple[int, int] | None) -> int:
+    """Return a month whose year is not sure: that of the period, where it stands a year beside it.
+
+    Examples
+    --------
+    >>> month_within(2021 * 12 + 9, (2020 * 12 + 9, 2021 * 12 + 8)) == 2020 * 12 + 9
+    True
+    """
+    if period is None or period[0] <= month <= period[1]:
+        return month
+    return next((m for m in (month - 12, month + 12) if period[0] <= m <= period[1]), month)
+
+
+def _over_two_years(text: str) -> bool:
+    found = _YEARS.search(_without_days(text))
+    return bool(found and found[0].endswith("年度") and int(found[2]) == int(found[1]) + 1)
 
 
 def _period(text: str) -> tuple[int | None, int, int] | None:
@@ -207,4 +244,4 @@ def _days(year: int, month: int) -> int:
     return calendar.monthrange(year, month)[1]
 
 
-__all__ = ["TitleFacts", "title_facts"]
+__all__ = ["TitleFacts", "month_within", "title_facts"]
