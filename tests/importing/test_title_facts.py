@@ -132,6 +132,7 @@ def test_months_of_a_title_of_two_years_are_asked_about_and_first_month_answers(
     one = grid([["2020-2021年度收入"], MONTHLY, *rows], "2021年.xlsx")
     result = imported(roster(HOUSES), one)
     assert [q.kind for q in result.blocking] == ["year over two"]
-    answered = [s.model_copy(update={"year": 2021, "first_month": 10, "unanswered": ()}) for s in result.plan.sheets]
+    answer = {"year": 2021, "first_month": 10, "unanswered": ()}
+    answered = [s.model_copy(update=answer) for s in result.plan.sheets]
     read = imported(roster(HOUSES), one, plan=result.plan.model_copy(update={"sheets": tuple(answered)}))
     assert [month for _, month, _ in money(read)] == ["2020-10", "2021-01"]
