@@ -248,8 +248,8 @@ class PanelResult:
         Its MLflow run, the parent of one run a model.
     tables
         ``metrics, comparison, deployed, visits, lead, gaps, support, net_benefit, planning, ordering, folds,
-        leaks``, ``truth`` and ``unsupported`` where they are known, ``effects`` (village-robust logit) and
-        ``scorecard``.
+        leaks``, ``truth`` and ``unsupported`` where they are known, ``effects`` (village-robust logit),
+        ``vulnerability_equations``, ``hazard_effects`` and ``scorecard``.
     notes
         What a reader must know, in ``zh`` and ``en``.
     seconds

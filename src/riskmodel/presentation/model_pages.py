@@ -43,7 +43,8 @@ from riskmodel.scoring import MonitoringResult
 def write_model_card(name_at_alias: str, out: str | Path, store: str | Path) -> tuple[Path, Path]:
     """Write ``model_card.md`` and ``data_sheet.md`` of a registered model.
 
-    A scorecard is written out as well, as it scores: ``scorecard.csv`` and ``scorecard_chances.csv``.
+    Tables that the model itself is are written out as well: a scorecard as it scores (``scorecard.csv`` and
+    ``scorecard_chances.csv``), coefficients and what was done to each column.
 
     Parameters
     ----------
