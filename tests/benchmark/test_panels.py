@@ -67,12 +67,14 @@ def test_every_rule_set_stands_twice_and_the_budget_is_the_benchs_own(small):
     assert {f"rule-{r}" for r in small.rulesets} <= set(exp.models)
     assert {f"conditions-{r}" for r in small.rulesets} <= set(exp.models)
     assert exp.budget.share == small.budget.share
-    assert exp.model_params["hazard"] == {"duration": "years_since_lifted"}
+    assert exp.model_params["run_rates"] == {"columns": ["run_rate_1", "run_rate_3", "run_rate_6"]}
+    surveyed = next(p for p in small.panels if p.id == "wagepan-entry")
+    assert small.experiment_of(surveyed).model_params["hazard"] == {"duration": "experience_years"}
 
 
 def test_declared_directions_become_constraints(small):
     made = monotone_signs(small.experiment_of(small.panels[0]))
-    # Less income is more risk, a sick member is more risk; a sex of the head has no declared direction.
-    assert (made["pcni"], made["sick"]) == (-1, 1)
-    assert "head_female" not in made
+    # Less income is more risk, a sick member is more risk; costs of production have no declared direction.
+    assert (made["pcni_log"], made["sick"]) == (-1, 1)
+    assert "costs_log" not in made
     assert small.params_of(small.panels[0])["scorecard"] == {"monotone": "declared"}
