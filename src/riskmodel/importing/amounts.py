@@ -18,6 +18,7 @@ from riskmodel.importing.blank_months import drop_blank_months
 from riskmodel.importing.distinct import of_each
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import person_key
+from riskmodel.importing.lost_rows import households_meant
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
 from riskmodel.importing.spans import (
@@ -93,7 +94,7 @@ def collect_amounts(
             rows[name] = None
     work = _Amounts(table, rows, people, findings)
     work.leave_other_tables(sheets)
-    work.find_households()
+    work.find_households(sheets)
     work.drop_undated()
     work.follow_recodes(recodes or {})
     work.drop_unknown_items()
@@ -174,7 +175,7 @@ class _Amounts:
         ]
         self.rows = self.rows.loc[[not m for m in mask]]
 
-    def find_households(self) -> None:
+    def find_households(self, sheets: Sequence[SheetRows]) -> None:
         """Find whose the amounts are that stand under a member's or an identity number, or a name."""
         rows = self.rows
         open_rows = rows["household_id"].isna()
@@ -191,7 +192,10 @@ class _Amounts:
             rows.loc[~open_rows & ~rows["household_id"].isin(known), "lost_"] = "unknown household"
         self._find_members()
         lost = rows["lost_"].ne("")
-        for row in _one_a_row(self.take(lost)):
+        out = self.take(lost)
+        for row in households_meant(out, self.rows, self.table, sheets, self.people, self.findings):
+            self.off(row, "row_rejected")
+        for row in _one_a_row(out):
             why = row["lost_"]
             if why == "no household number":
                 why = _LOST_KEYS.get(_key_fault(row) or "", why)
