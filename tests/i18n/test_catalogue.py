@@ -167,8 +167,9 @@ CHINESE = {
         "evaluation/paired_lists.py", "evaluation/score_metrics.py",
     },
     "names that a model registers": {
-        "models/baselines.py", "models/boosting.py", "models/hazard.py", "models/logit.py",
-        "models/rule_verdict.py", "models/scorecard.py", "models/stack.py", "models/vulnerability.py",
+        "models/baselines.py", "models/boosting.py", "models/explainable_boosting.py", "models/hazard.py",
+        "models/logit.py", "models/rule_verdict.py", "models/scorecard.py", "models/stack.py",
+        "models/vulnerability.py",
     },
 }  # fmt: skip
 

@@ -7,8 +7,9 @@ names them by `MODELS`, and wraps them in `CalibratedScore` on held-out villages
 from riskmodel.models.affine_calibration import BootstrapInterval, fit_affine
 from riskmodel.models.base import DesignMatrix, MarginClassifier, OneClassError, Population, village_draws
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
-from riskmodel.models.boosting import AdditiveBoosting, Boosting, LightBoosting
+from riskmodel.models.boosting import Boosting, LightBoosting
 from riskmodel.models.calibrated import CalibratedScore, VennAbers, VennAbersScore
+from riskmodel.models.explainable_boosting import AdditiveBoosting
 from riskmodel.models.hazard import DiscreteHazard
 from riskmodel.models.logit import ClusterLogit, PenalisedLogit
 from riskmodel.models.registry import (
