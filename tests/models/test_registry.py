@@ -12,12 +12,12 @@ import skops.io as sio
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import models
 from riskmodel.errors import SpecError
 from riskmodel.presentation import line_style
-from riskmodel.runs import Experiment, is_simple, load_experiment
+from riskmodel.runs import Experiment, is_simple
 
 
 def test_every_entry_makes_an_estimator_under_its_own_name():
@@ -66,7 +66,7 @@ def test_a_model_of_one_file_is_named_trained_saved_and_drawn(tmp_path):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"village": [f"v{i % 9}" for i in range(300)]})
     y = (rng.random(300) < 0.2).astype(int)
-    declared = load_experiment(PLAIN_COUNTY).model_dump()
+    declared = plain_county().model_dump()
     with models.MODELS.including(EXAMPLE):
         assert list(models.MODELS)[1] == "constant"
         asked = Experiment.model_validate(declared | {"models": ["rule", "logit", "constant"]})

@@ -15,8 +15,8 @@ from riskmodel import features, month, simulate, targets
 from riskmodel.data import read_county
 from riskmodel.households import point_in_time
 from riskmodel.month import MonthOptions
-from riskmodel.runs import Experiment, load_experiment, training
-from tests.declarations import PLAIN_COUNTY
+from riskmodel.runs import Experiment, training
+from tests.declarations import plain_county
 
 AS_OF = "2020-12-31"
 VISITS = 20
@@ -31,7 +31,7 @@ class Office:
 
 def small(**changes: object) -> Experiment:
     """The county's experiment with little of everything: what is tested is the way, not the model."""
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     return exp.model_copy(
         update={
             "models": ("rule", "logit"),

@@ -25,9 +25,8 @@ from riskmodel.runs import (
     RunRows,
     collect_rows,
     fit_rows,
-    load_experiment,
 )
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 SMALL = Path(__file__).parents[1] / "month" / "small.yaml"
 DAY = pd.Timestamp("2020-12-31")
@@ -35,7 +34,7 @@ FOLD = Fold("2020-12-31", (dt.date(2019, 12, 31),), (DAY.date(),), DAY.date())
 
 
 def small() -> Experiment:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     changes = {
         "models": ("rule", "logit"), "bootstrap": 20, "feature_set": str(SMALL), "model_params": {},
         "split": exp.split.model_copy(update={"folds": 1}),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
-from riskmodel.runs import load_experiment, tracking, training
+from riskmodel.runs import tracking, training
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(county: County, made: simulate.SimulatedCounty, store: Path) -> training.TrainedRun:
-    return training.train(load_experiment(PLAIN_COUNTY), county, store, truth=made.truth)
+    return training.train(plain_county(), county, store, truth=made.truth)
 
 
 @pytest.fixture(scope="session")

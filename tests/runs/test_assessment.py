@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 from typer.testing import CliRunner
 
 from riskmodel.cli.app import app
 from riskmodel.evaluation import Budget
-from riskmodel.runs import Evaluation, load_experiment, tracking
+from riskmodel.runs import Evaluation, tracking
 from riskmodel.runs.assessment import compare_simple, is_simple, winner
 
 from ..predictions import EVENT, FIRST_SEEN, noisy_predictions
@@ -66,7 +66,7 @@ def test_two_equal_scores_are_level(found):
 
 
 def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
-    exp = load_experiment(PLAIN_COUNTY).model_copy(update={"bootstrap": 40})
+    exp = plain_county().model_copy(update={"bootstrap": 40})
     found = found.assign(fold=found["fold"].astype(str))
     judged = Evaluation(found, Budget(share=0.05), "rule", EVENT, replicates=40)
     assert judged.comparison is not None

@@ -7,12 +7,12 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import Budget
-from riskmodel.runs import assessment, data_fit, experiment, fitting, load_experiment
+from riskmodel.runs import assessment, data_fit, experiment, fitting
 
 HOUSEHOLDS = 40
 
@@ -45,12 +45,12 @@ def test_a_snapshot_after_all_dates_is_named_as_the_cause() -> None:
     with pytest.raises(
         InputRefused, match=r"known only from 2022-01-12 \(snapshot_on\).*valid_from or recorded_on"
     ):
-        data_fit.fit_to_data(load_experiment(PLAIN_COUNTY), county)
+        data_fit.fit_to_data(plain_county(), county)
 
 
 def test_dates_before_the_snapshot_are_left_out_by_name() -> None:
     county = annual(range(2013, 2022), snapshot_on="2018-02-15", data_through="2021-12-31")
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     asked = experiment.as_of_dates(exp, county)
     fit = data_fit.fit_to_data(exp, county)
     assert min(asked) < dt.date(2018, 2, 15) <= min(fit.days)
@@ -61,7 +61,7 @@ def test_dates_before_the_snapshot_are_left_out_by_name() -> None:
 def test_a_refusal_for_want_of_dates_names_the_snapshot() -> None:
     # Dates of 2019 and 2020 are after the snapshot, but too few to train and test.
     county = annual(range(2013, 2022), snapshot_on="2020-10-15", data_through="2021-12-31")
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     exp = exp.model_copy(update={"feature_set": "household-annual-v1"})
     with pytest.raises(InputRefused, match=r"snapshot_on 2020-10-15"):
         fitting.run_experiment(exp, county)
@@ -82,7 +82,7 @@ def test_annual_totals_switch_the_features_and_keep_one_date_an_outcome() -> Non
     # of the year before, the outcome of all three the running year (9, 6 and 3 months ahead); at the end of
     # December it is still of the year before, and the outcome the next year (12).
     county = annual(range(2013, 2022), snapshot_on="2013-01-01", data_through="2021-12-31")
-    fit = data_fit.fit_to_data(load_experiment(PLAIN_COUNTY), county)
+    fit = data_fit.fit_to_data(plain_county(), county)
     assert fit.experiment.feature_set == "household-annual-v1"
     assert [d.month for d in fit.days] == [12] * len(fit.days)
     assert len({d.year for d in fit.days}) == len(fit.days)
@@ -96,12 +96,12 @@ def test_annual_totals_switch_the_features_and_keep_one_date_an_outcome() -> Non
 def test_too_few_totals_for_the_horizon_are_refused_with_the_cause() -> None:
     county = annual(range(2019, 2021), snapshot_on="2013-01-01", data_through="2021-12-31")
     with pytest.raises(InputRefused, match=r"annual totals.*totals of more years are needed"):
-        data_fit.fit_to_data(load_experiment(PLAIN_COUNTY), county)
+        data_fit.fit_to_data(plain_county(), county)
 
 
 def test_dates_before_the_records_are_left_out(county: County) -> None:
     # history_months: 1 asks for dates whose twelve months begin before the records do.
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     exp = exp.model_copy(update={"as_of": experiment.AsOf(every_months=3, history_months=3)})
     fit = data_fit.fit_to_data(exp, county)
     left = [d for d in experiment.as_of_dates(exp, county) if d not in fit.days]

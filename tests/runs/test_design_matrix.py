@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import rules, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
-from riskmodel.runs import Experiment, design_matrix, experiment, load_experiment
+from riskmodel.runs import Experiment, design_matrix, experiment
 from riskmodel.runs.fitting import _population, fit_declared_model
 
 KEYS = ["household_id", "as_of"]
@@ -20,7 +20,7 @@ KEYS = ["household_id", "as_of"]
 def made() -> tuple[Experiment, County, design_matrix.DesignMatrix, list]:
     drawn = simulate.simulate_county(households=90, months=36, seed=4, profile="poor-mountain", truth_at=[])
     county = from_frames(drawn.frames, About.model_validate(drawn.about))
-    exp = load_experiment(PLAIN_COUNTY).model_copy(update={"models": ("rule", "vulnerability")})
+    exp = plain_county().model_copy(update={"models": ("rule", "vulnerability")})
     days = experiment.as_of_dates(exp, county)[:3]
     return exp, county, design_matrix.build_design_matrix(exp, county, days), list(days)
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import rules, simulate, targets
 from riskmodel.data import About, County, from_frames
-from riskmodel.runs import Experiment, VisitBudget, experiment, fitting, load_experiment
+from riskmodel.runs import Experiment, VisitBudget, experiment, fitting
 from riskmodel.runs.experiment import Fold
 
 SMALL = Path(__file__).resolve().parents[1] / "month" / "small.yaml"
@@ -36,7 +36,7 @@ def made() -> tuple[Experiment, County, tuple[Fold, ...], pd.DataFrame]:
     }
     # Lists of one household, so that who falls is seen by the verdict or not at all.
     changed |= {"budget": VisitBudget(visits=1)}
-    exp = load_experiment(PLAIN_COUNTY).model_copy(update={**changed, "follow_months": 1})
+    exp = plain_county().model_copy(update={**changed, "follow_months": 1})
     folds = experiment.temporal_folds(exp, county)
     fitted = {f.name: {"rule": None, "past_income": Poorest()} for f in folds}
     return exp, county, folds, fitting.follow_up_lists(exp, county, folds, fitted)

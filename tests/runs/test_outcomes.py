@@ -7,12 +7,12 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import features
 from riskmodel.data import County, from_frames
 from riskmodel.i18n import section
-from riskmodel.runs import Experiment, load_experiment
+from riskmodel.runs import Experiment
 from riskmodel.runs.outcomes import (
     HOUSEHOLD_GROUPS,
     household_groups,
@@ -53,7 +53,7 @@ VISITS = 900
 
 
 def confirmed() -> Experiment:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     return exp.model_copy(update={"events": ("confirmed",), "seed": 3})
 
 
@@ -117,7 +117,7 @@ def test_what_was_learned_of_x_stands_for_the_county(visited) -> None:
 
 def test_other_labels_are_left_alone_and_visits_without_a_chance_are_said(visited) -> None:
     county, rows, _ = visited
-    same, notes = resample_visited(load_experiment(PLAIN_COUNTY), county, rows, None)
+    same, notes = resample_visited(plain_county(), county, rows, None)
     assert same is rows
     assert notes == []
     bare = from_frames({"visits": county.frame("visits").drop(columns=["chance", "known_on"])})

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel.errors import InputMissing, UsageError
-from riskmodel.runs import load_experiment, open_run, run, start_run, tracking
+from riskmodel.runs import open_run, run, start_run, tracking
 
 METRICS = pd.DataFrame({"model": ["rule", "logit"], "auc": [0.6, 0.7]})
 
@@ -21,7 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run_id(store: Path) -> str:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     with start_run("county", store, "made up", {"experiment": "county"}) as opened:
         opened.params({"feature_set": "household-v1", "ruleset": "national-2021"})
         opened.document(exp.model_dump(mode="json"), "experiment.json")
@@ -59,7 +59,7 @@ def test_a_run_is_opened_by_its_id_and_its_tables_are_read_once(
 
 def test_a_run_says_what_it_was_made_from(run_id: str, store: Path) -> None:
     run = open_run(run_id, store)
-    assert run.experiment == load_experiment(PLAIN_COUNTY)
+    assert run.experiment == plain_county()
     assert (run.declaration["feature_set"], run.declaration["ruleset"]) == ("household-v1", "national-2021")
     assert run.fingerprint == "f" * 64
     assert run.notes == [{"zh": "an old run's note", "en": "an old run's note"}, {"zh": "注", "en": "note"}]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import explanation, features, rules, scoring, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.runs import compare, design_matrix, experiment, load_experiment, open_run, tracking, training
+from riskmodel.runs import compare, design_matrix, experiment, open_run, tracking, training
 from riskmodel.runs.assessment import ORACLE
 from riskmodel.runs.outcomes import missing_truth, truth_mismatch
 
@@ -35,7 +35,7 @@ def test_the_score_speaks_of_whom_it_was_trained_on(county: County, loaded: trac
 
 
 def test_the_truth_of_another_line_or_period_is_no_measure(county: County) -> None:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     assert truth_mismatch(exp, county) is None
     other = exp.model_copy(update={"params": {"line": 7000}})
     told = truth_mismatch(other, county)
@@ -48,7 +48,7 @@ def test_the_truth_of_another_line_or_period_is_no_measure(county: County) -> No
 
 
 def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.SimulatedCounty) -> None:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     there = pd.Series(pd.to_datetime(made.truth.as_of.unique()))
     assert missing_truth(exp, made.truth, there) is None
     other = pd.Series(pd.to_datetime(["2018-03-31", "2018-03-31", there[0]]))
@@ -65,7 +65,7 @@ def test_test_dates_without_a_truth_are_named_with_the_mend(made: simulate.Simul
 
 
 def test_training_ends_one_horizon_and_the_delay_before_each_test(county: County) -> None:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     assert county.about.recording_delay_days > 0
     for fold in experiment.temporal_folds(exp, county):
         last = max(fold.train)
@@ -85,7 +85,7 @@ def test_a_history_too_short_is_refused_with_what_is_needed() -> None:
     short = simulate.simulate_county(households=40, months=24, seed=1, truth_at=[])
     county = from_frames(short.frames, About.model_validate(short.about))
     with pytest.raises(InputRefused, match="months"):
-        experiment.temporal_folds(load_experiment(PLAIN_COUNTY), county)
+        experiment.temporal_folds(plain_county(), county)
 
 
 def test_too_few_events_are_refused_with_how_many_more_and_a_size_that_works(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_too_few_events_are_refused_with_how_many_more_and_a_size_that_works(tmp
         r"at least 10 events and 10 others are needed \(about [\d.]+ times as many rows\): .*; as a rule 900"
     )
     with pytest.raises(InputRefused, match=said):
-        training.train(load_experiment(PLAIN_COUNTY), county, tmp_path / "store.db")
+        training.train(plain_county(), county, tmp_path / "store.db")
 
 
 @pytest.mark.slow
@@ -107,12 +107,12 @@ def test_the_sizes_that_refusals_and_readme_name_are_enough(
     assert f"over {months}" in experiment.ENOUGH
     made = simulate.simulate_county(households=households, months=months, seed=0, truth_at=[])
     county = from_frames(made.frames, About.model_validate(made.about))
-    run = training.train(load_experiment(PLAIN_COUNTY), county, tmp_path / "store.db")
-    assert len(run.result.folds) == load_experiment(PLAIN_COUNTY).split.folds
+    run = training.train(plain_county(), county, tmp_path / "store.db")
+    assert len(run.result.folds) == plain_county().split.folds
 
 
 def test_the_cohort_is_above_the_line_and_not_under_watch(county: County) -> None:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     days = experiment.as_of_dates(exp, county)[-1:]
     rows = design_matrix.build_design_matrix(exp, county, days).rows
     assert len(rows)
@@ -294,7 +294,7 @@ def visited() -> County:
 
 
 def test_confirmed_visits_are_judged_by_their_chances(visited: County, tmp_path: Path) -> None:
-    base = load_experiment(PLAIN_COUNTY)
+    base = plain_county()
     exp = base.model_copy(
         update={
             "id": "visits",

@@ -125,6 +125,7 @@ def _experiment(office: Office) -> Path:
     declared = yaml.safe_load(PLAIN_COUNTY.read_text(encoding="utf-8"))
     shutil.copyfile(INPUTS / "features.yaml", office.home / "features.yaml")
     declared |= {
+        "id": "county",
         "models": ["rule", "past_income", "logit", "scorecard"],
         "bootstrap": 20,
         "feature_set": "features.yaml",

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import models, simulate
 from riskmodel.data import About, from_frames
 from riskmodel.evaluation import true_risk
-from riskmodel.runs import load_experiment, run_experiment
+from riskmodel.runs import run_experiment
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def test_the_venn_abers_pair_alone_is_no_interval_for_the_truth(shares: pd.DataF
 def test_on_simulated_counties_over_several_seeds() -> None:
     """Training and test lie a year or more apart; what changes between them is in no interval."""
     inside = dict.fromkeys(("logit", "logit_venn", "scorecard"), 0.0)
-    exp = load_experiment(PLAIN_COUNTY).model_copy(
+    exp = plain_county().model_copy(
         update={"models": tuple(inside), "champion": "logit", "follow_months": None}
     )
     seeds = (1, 2, 3, 4)

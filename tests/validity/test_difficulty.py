@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import StandardScaler
-from tests.declarations import PLAIN_COUNTY
+from tests.declarations import plain_county
 
 from riskmodel import evaluation, simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.evaluation.true_risk import ORACLE, compare_with_true_risk, oracle_figures, true_auc
 from riskmodel.models.logit import PenalisedLogit
-from riskmodel.runs import load_experiment, run_experiment
+from riskmodel.runs import run_experiment
 from riskmodel.runs.outcomes import select_truth
 from riskmodel.simulate import truth
 from riskmodel.simulate.history import PLACES, Block, Plan, run_block
@@ -44,7 +44,7 @@ def county(made: simulate.SimulatedCounty) -> County:
 
 
 def reached(county: County, made: simulate.SimulatedCounty, cohort: tuple[str, ...]) -> pd.DataFrame:
-    exp = load_experiment(PLAIN_COUNTY)
+    exp = plain_county()
     exp = exp.model_copy(
         update={"cohort": cohort, "bootstrap": 20, "models": ("rule", "past_income", "logit")}
     )
