@@ -39,8 +39,7 @@ def test_wrong_declarations_name_what_is_wrong(tmp_path):
 
 def test_everything_the_issue_names_takes_part(small):
     # A model or rule set that is added to the package is on the bench without being named.
-    # Run rates are columns of household-v2, which no panel has.
-    assert set(small.models) == set(MODELS) - {"run_rate", "run_rates"}
+    assert set(small.models) == set(MODELS)
     assert small.models[:3] == ("rule", "past_income", "permanent_income")
     assert set(small.rulesets) == {r for r in rules.available_rule_sets() if not r.startswith("relative-60")}
     declared = [(p.source, p.profile) for p in small.panels]
