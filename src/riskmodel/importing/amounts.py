@@ -21,6 +21,7 @@ from riskmodel.importing.id_reading import person_key
 from riskmodel.importing.lost_rows import households_meant
 from riskmodel.importing.people import People, plain_name
 from riskmodel.importing.sheet_rows import SheetRows, is_empty, row_keys
+from riskmodel.importing.small_amounts import ask_small_amounts
 from riskmodel.importing.spans import (
     WholesAndParts,
     compare_with_months,
@@ -103,6 +104,7 @@ def collect_amounts(
     work.rows = settle_versions(work.rows, sheets, work.say, work.off)
     work.once_each()
     work.unit_slips(slips)
+    ask_small_amounts(work.rows, work.say)
     work.wholes_and_parts()
     work.rows, blank, absent = drop_blank_months(work.rows, table, work.say)
     work.unreadable()

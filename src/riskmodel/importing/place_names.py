@@ -10,6 +10,7 @@ import pandas as pd
 from riskmodel.importing.findings import Findings, cell_place
 
 _TOWNSHIP_ENDS = (("镇", "镇人民政府"), ("乡", "乡人民政府"), ("街道", "街道办事处", "街道办"))
+_TIMES_MORE = 20  # so many times the households of a township that may be its misspelling
 _VILLAGE_ENDS = (("村", "村委会", "村民委员会", "行政村"), ("社区", "居委会", "社区居委会", "居民委员会"))
 
 
@@ -28,6 +29,33 @@ def settle_spellings(rows: pd.DataFrame, findings: Findings) -> None:
                     "told", "village spelled", cell_place(first), text=" / ".join(spellings), given=chosen
                 )  # fmt: skip
                 rows.loc[others, name] = chosen
+    _ask_townships_alike(rows, findings)
+
+
+def _ask_townships_alike(rows: pd.DataFrame, findings: Findings) -> None:
+    """Ask about townships of a few households that are one character from a large one with their villages."""
+    places = rows[rows["township"].notna()].drop_duplicates(["household_id", "township"])
+    counts = places["township"].value_counts()
+    villages = {name: set(own.dropna()) for name, own in places.groupby("township")["village"]}
+    for few in counts.index:
+        large = counts.index[counts >= _TIMES_MORE * counts[few]]
+        for other in (o for o in large if _one_apart(few, o) and villages[few] <= villages[o]):
+            own = places[places["township"] == few]
+            first = {str(k): v for k, v in own.iloc[0].to_dict().items()}
+            household = first["household_id"] if counts[few] == 1 else ""
+            findings.add(
+                "asked", "township alike", cell_place(first), text=few, given=other,
+                n=int(counts[few]), household_id=household,
+            )  # fmt: skip
+            break
+
+
+def _one_apart(one: str, other: str) -> bool:
+    """Say whether two words differ in one character, or one of them has one more."""
+    if len(one) == len(other):
+        return sum(a != b for a, b in zip(one, other, strict=True)) == 1
+    short, long = sorted((one, other), key=len)
+    return len(long) - len(short) == 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
 
 
 def _same_places(words: Sequence[str], kinds: Sequence[tuple[str, ...]]) -> list[list[str]]:
