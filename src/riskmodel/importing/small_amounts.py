@@ -13,6 +13,8 @@ _UNIT = 10_000
 _LARGEST = 100.0  # 100 x 10,000 yuan: more than a household has of one kind in a year
 _BELOW = 300.0  # so many times smaller than is usual
 _NEAR = 10.0  # and so near to it in the other unit
+_GAP = 20.0  # so many times smaller than the lowest usual amounts of its kind
+_TAIL = 0.05
 _FEWEST = 4  # other amounts of the column
 
 
@@ -43,6 +45,11 @@ def ask_small_amounts(rows: pd.DataFrame, say: Callable[..., None]) -> None:
         value = known.loc[small.index, "value_"]
         far = value.mul(_BELOW).lt(usual) & value.mul(_UNIT).between(usual / _NEAR, usual * _NEAR)
         out |= far & count.gt(fewest)
+    # Where amounts of all sizes stand in between, as with medical costs, a small one is nothing strange.
+    kind = row_keys(known, ["item", "length_"])
+    usual = known["value_"].groupby(kind).transform("median")
+    lowest = known["value_"][known["value_"].mul(_BELOW).ge(usual)].groupby(kind).quantile(_TAIL)
+    out &= known["value_"].mul(_GAP).lt(kind.map(lowest))[small.index]
     for row in records(small[out]):
         say("asked", "small amount", row, text=row["text"])
 
