@@ -21,7 +21,7 @@ _WHAT = ["item", "month_from", "month_to"]
 
 def households_meant(
     lost: Sequence[dict[str, Any]],
-    kept: pd.DataFrame,
+    others: pd.DataFrame,
     table: str,
     sheets: Sequence[SheetRows],
     people: People,
@@ -36,7 +36,7 @@ def households_meant(
     ----------
     lost
         Amounts without a household.
-    kept
+    others
         Those with one.
     table
         ``income`` or ``spending``.
@@ -51,7 +51,7 @@ def households_meant(
     numbers = _Numbers({household: {household} for household in people.known})
     persons = _Numbers({key: {p[1] for p in places} for key, places in people.persons.items()})
     columns = ["household_id", *_WHAT]
-    some = kept[kept["item"].isin({row["item"] for row in rounded})]
+    some = others[others["item"].isin({row["item"] for row in rounded})]
     stated = {_key(*values) for values in some[columns].itertuples(index=False, name=None)}
     homes = dict(zip(people.households["household_id"], people.households["township"], strict=True))
     own: dict[int, set[str]] = {}
@@ -62,7 +62,7 @@ def households_meant(
         if row.get("household_id_fault") == cells.ROUNDED:
             meant = numbers.like(_raw(row, sheets[at], f"{table}.household_id", findings))
             if not meant and at not in own:
-                places = {homes.get(h) for h in kept.loc[kept["sheet_no"] == at, "household_id"]}
+                places = {homes.get(h) for h in others.loc[others["sheet_no"] == at, "household_id"]}
                 own[at] = {h for h, town in homes.items() if town in places or not places}
             meant = meant or own[at]
         else:
