@@ -16,6 +16,9 @@ from riskmodel.importing.sheet_rows import SheetRows, is_empty
 
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+?(\d+)")
 _KEPT_DIGITS = 15  # as many as a spreadsheet keeps of a number
+# A list of payments holds few of a county: where an identity number leaves more households than these,
+# nothing is known of any of them, and the row is only rejected and told.
+_MOST_MEANT = 10
 _WHAT = ["item", "month_from", "month_to"]
 
 
@@ -69,6 +72,8 @@ def households_meant(
             meant = persons.like(_raw(row, sheets[at], f"{table}.person_number", findings))
         what = tuple(row[name] for name in _WHAT)
         without = {h for h in meant if _key(h, *what) not in stated} or meant
+        if row.get("household_id_fault") != cells.ROUNDED and len(without) > _MOST_MEANT:
+            continue
         for household in sorted(without):
             if (key := _key(household, *what)) not in done:
                 done.add(key)
