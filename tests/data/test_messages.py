@@ -30,7 +30,7 @@ def test_every_sentence_is_used():
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_sentences_can_be_said(lang):
     for reason in section("data.reasons"):
-        assert "{" not in text(f"data.reasons.{reason}", lang, given="x", allowed="y", other=3)
+        assert "{" not in text(f"data.reasons.{reason}", lang, given="x", allowed="y", other=3, n=3, k=2)
     places = dict.fromkeys(("table", "file", "what", "n", "of", "day", "without"), "x")
     for key in section("data.notices"):
         assert "{" not in Message(f"data.notices.{key}", places).text(lang)

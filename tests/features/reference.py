@@ -27,7 +27,10 @@ CODE = {
 }  # fmt: skip
 KEYS = {"members": ["member_id", "valid_from"], "assets": ["household_id", "kind", "valid_from"]}
 RIGID = ["medical", "education", "housing", "disaster", "accident"]
-RECORDED = ("mean_recorded", "std_recorded", "rate_recorded", "quantile_recorded")
+RECORDED = (
+    "mean_recorded", "std_recorded", "rate_recorded", "quantile_recorded", "yearly_recorded", "cv_recorded",
+    "largest_rise_recorded",
+)  # fmt: skip
 MONEY = ("income", "spending")
 # What the reading of the contract looks at.
 READ = (*MONEY, "households", "members", "monitoring", "household_links", "recorded", "unrecorded")
@@ -174,6 +177,10 @@ class Reference:
             every = set(self.codes(f.source, None)) - {"business_net"}
             return sum(any(y > 0 for y in self.series(f.source, household, c, months)) for c in every)
         y = self.series(f.source, household, f.over, months)
+        if f.aggregate == "largest_rise_recorded":
+            before = self.series(f.source, household, f.over, range(months.start - 12, months.stop - 12))
+            rises = [a - b for a, b, m in zip(y, before, months, strict=True) if {m, m - 12} <= on]
+            return max(0.0, *rises) if rises else None
         if f.aggregate == "share":
             everything = math.fsum(self.series(f.source, household, None, months))
             return math.fsum(y) / everything if everything > 0 else None
@@ -214,6 +221,8 @@ class Reference:
     def of_series(self, f: Feature, y: list[float]) -> float | None:
         n = len(y)
         name = f.aggregate.removesuffix("_recorded")
+        if name == "yearly":
+            return 12 * math.fsum(y) / n
         if name in ("sum", "mean"):
             return math.fsum(y) / (n if name == "mean" else 1)
         if name == "std":
@@ -299,6 +308,8 @@ class Reference:
         parts = [self.value(ref, household) for ref in f.of]
         if f.aggregate == "missing":
             return float(parts[0] is None)
+        if f.aggregate == "least_known":
+            return min((p for p in parts if p is not None), default=None)
         if any(p is None for p in parts):
             return None
         return of_parts(
@@ -330,6 +341,10 @@ def of_parts(f: Feature, p: list[float], line: Any, persons: int) -> float | Non
         "below_line": lambda: float(round(p[0], 9) < round(line * f.factor, 9)),
         "all_of": lambda: float(all(v == 1 for v in p)),
         "greatest": lambda: max(p),
+        "multiply": lambda: math.prod(p),
+        "exp": lambda: math.exp(p[0]),
+        "log_line": lambda: math.log(max(p[0] / (line * f.factor), 0.05)),
+        "log_ratio": lambda: math.log((max(p[0], 0) + line * f.factor) / (max(p[1], 0) + line * f.factor)),
     }[f.aggregate]()
 
 
