@@ -106,7 +106,7 @@ def test_saved_by_libreoffice_it_is_the_same_list(filled, worklist, tmp_path, fo
     subprocess.run(command, check=True, capture_output=True, timeout=180)
     path = next(out.iterdir())
     if path.suffix == ".ods":
-        with pytest.raises(InputRefused, match=r"\.xlsx, or one of its sheets as \.csv"):
+        with pytest.raises(InputRefused, match=r"or one of its sheets, as \.csv or \.xlsx"):
             scoring.read_filled_list(path)
         return
     check(path, worklist)
