@@ -26,6 +26,14 @@ def test_notebook_defines_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_kept_outputs_hold_no_warning_of_the_machine_they_were_made_on(path: Path) -> None:
+    book = nbformat.read(path, as_version=4)
+    shown = [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
+    assert not [o for o in shown if o.get("name") == "stderr"]
+    assert "site-packages" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel draws into the notebook itself
     book = nbformat.read(path, as_version=4)
