@@ -25,13 +25,12 @@ def small() -> simulate.SimulatedCounty:
     return simulate.simulate_county(households=300, months=36, seed=1, futures=100, truth_at=["2018-06-30"])
 
 
-@pytest.fixture(scope="session")
-def calm() -> Profile:
-    """The default county without anything that households share, so that their outcomes are independent.
+def without_shared_shocks(profile: str) -> Profile:
+    """Return a county without anything that households share, so that their outcomes are independent.
 
     Its office is a busy one, so that a small county has enough of a register to test.
     """
-    base = simulate.load_profile("default").model_dump()
+    base = simulate.load_profile(profile).model_dump()
     base["office"] |= {"diligence": (0.3, 0.5), "min_months": 6, "eliminate": 0.45}
     base["office"]["confirm"]["constant"] = -0.8
     base["shocks"]["macro_sd"] = 0.0
@@ -39,6 +38,12 @@ def calm() -> Profile:
     for kind in base["income"]["farm"]["kinds"].values():
         kind["shock"] = 0.0
     return Profile.model_validate(base)
+
+
+@pytest.fixture(scope="session")
+def calm() -> Profile:
+    """The default county without shared shocks."""
+    return without_shared_shocks("default")
 
 
 @pytest.fixture(scope="session")

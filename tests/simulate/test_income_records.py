@@ -10,7 +10,7 @@ import pytest
 
 from riskmodel import simulate
 from riskmodel.simulate.income_records import silent_months
-from riskmodel.simulate.parameters import CeasingRecords
+from riskmodel.simulate.recording_parameters import CeasingRecords
 
 MONTHS = ("income", "spending", "recorded")
 KEY = ["household_id", "month"]

@@ -49,6 +49,8 @@ def advance_households(
     """Let households live one month: who is born, ill or jobless, and what is earned and spent."""
     if month % 12 == 0:
         household_events.new_year(s, z, t)
+        if t.profile.recording.misreporting is not None:
+            incomes.report_anew(s, z, t.profile.recording.misreporting)
     if month % 12 == 8:
         hard = household_events.school_year(s, z, month, t)
         household_events.refresh(s, month, t)

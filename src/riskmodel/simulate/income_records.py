@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from riskmodel.simulate.history import CATEGORIES, RECORDS, SOURCES, Block
-from riskmodel.simulate.parameters import CeasingRecords, UnluckyMonths
+from riskmodel.simulate.recording_parameters import CeasingRecords, UnluckyMonths
 from riskmodel.simulate.records import RecordWriter, category_array, date_array, last_day, month_names
 from riskmodel.simulate.state import Array, Bools, Ints, stream
 

@@ -10,6 +10,10 @@ With migrant-worker equivalents W, home labour L, seasons q, AR(1) transitory pa
    u_t &= \rho u_{t-1} + \sqrt{1-\rho^2} \sigma z_t, \qquad d_t = \phi d_{t-1} + x_t b_t, \qquad
    x_t = J (1 - v + v e_t)
 
+In other worlds (off by default) wages stand still between changes, what falls take is booked over months,
+and households report a part r of wages and sales (`report_anew`); then books, records and labels hold r times
+the amounts above.
+
 The shocks z to wages and farm are correlated, and b is rare bad luck whose cause nobody records (wages that
 are never paid, a business or a herd lost), of a depth x that varies (e exponential with mean one). It fades
 over years, which keeps the poor from rising within months; and a share D of what it takes of a usual year Y
@@ -26,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskmodel.simulate.parameters import IncomeShock, ParameterArrays
+from riskmodel.simulate.recording_parameters import Misreporting
 from riskmodel.simulate.state import FARM, JOB, RING, SICK, Floats, MonthDraws, OfficeState, State
 
 SCHOOL_MONTHS = {9: 0.6, 3: 0.4}
@@ -63,10 +68,14 @@ def drift(s: State, z: MonthDraws, t: ParameterArrays) -> None:
     s.a_farm += growth
     both = np.float32(inc.shared)
     z_farm = both * z.z_wage + np.sqrt(1 - both**2) * z.z_farm
+    stood = s.u_wage.copy() if inc.wage.steps_yearly else None
     for u, noise, part in ((s.u_wage, z.z_wage, inc.wage), (s.u_farm, z_farm, inc.farm)):
         rho = part.persistence
         u *= np.float32(rho)
         u += noise * np.float32(part.sd * (1 - rho**2) ** 0.5)
+    if stood is not None:
+        stands = z.few(s.n) >= np.float32(inc.wage.steps_yearly / 12)
+        np.copyto(s.u_wage, stood, where=stands)
     _income_falls(s, z, inc.bad_luck)
 
 
@@ -80,6 +89,10 @@ def _income_falls(s: State, z: MonthDraws, shock: IncomeShock) -> None:
     depth = fall_depth(z.u_luck[rows] / chance[rows], shock)
     s.fallen[rows] += depth
     s.debt[rows] = np.rint(np.float32(shock.debt) * s.usual[rows] * -np.expm1(-depth))
+    if shock.booked < 1:
+        s.owed += s.debt
+        s.debt[:] = np.rint(np.float32(shock.booked) * s.owed)
+        s.owed -= s.debt
 
 
 def fall_depth(u: Floats, shock: IncomeShock) -> Floats:
@@ -143,15 +156,43 @@ def _medical(s: State, z: MonthDraws, m: int, t: ParameterArrays) -> Floats:
     return np.where(s.insured, due, np.rint(2 * due))
 
 
+def draw_reported_share(u: Floats, mode: Misreporting) -> Floats:
+    """Return which part of wages and sales households report, from uniform draws.
+
+    Examples
+    --------
+    >>> mode = Misreporting(share=0.5, reported=(0.6, 0.8), anew=0.1)
+    >>> draw_reported_share(np.array([0.25, 0.75]), mode).astype(str).tolist()
+    ['0.7', '1.0']
+    """
+    low, high = mode.reported
+    part = low + (high - low) * u / max(mode.share, LEAST_UNIFORM)
+    return np.where(u < mode.share, part, 1).astype(np.float32)
+
+
+def report_anew(s: State, z: MonthDraws, mode: Misreporting) -> None:
+    """Let some households change what they report."""
+    rows = np.flatnonzero(z.few(s.n) < mode.anew)
+    s.reported[rows] = draw_reported_share(z.few(rows.size), mode)
+
+
+def _as_reported(amount: Floats, s: State, mode: Misreporting | None) -> Floats:
+    if mode is None:
+        return amount
+    unit = np.float32(max(mode.rounded, 1))
+    return np.rint(amount * s.reported / unit) * unit
+
+
 def month_flow(s: State, z: MonthDraws, paid: Floats, month: int, t: ParameterArrays) -> Flow:
-    """Work out one month's amounts."""
+    """Work out one month's amounts, as they are reported."""
     m = month % 12
+    mode = t.profile.recording.misreporting
     well = 1 - s.loss[SICK]
     school = SCHOOL_MONTHS.get(m + 1, 0.0)
     zeros = np.zeros(s.n, dtype=np.float32)
     return Flow(
-        wage=_wage(s, z, m, t, well),
-        business=_business(s, m, t, well),
+        wage=_as_reported(_wage(s, z, m, t, well), s, mode),
+        business=_as_reported(_business(s, m, t, well), s, mode),
         transfer=_transfer(s, m, t),
         rent=np.rint(s.rent * (s.persons > 0) * (np.float32(0.7) + np.float32(0.6) * z.u_misc))
         if m + 1 == RENT_MONTH

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from riskmodel.errors import SpecError
 from riskmodel.io import Spec, find_declaration, parse_spec, read_yaml
+from riskmodel.simulate.recording_parameters import Recording
 from riskmodel.simulate.state import SUPPORT_SOURCES, Floats, Ints
 
 PROFILES = Path(__file__).with_name("profiles")
@@ -80,11 +81,16 @@ class Schools(Spec):
 
 
 class Wage(Spec):
-    """Wages away and odd jobs: yuan a month, AR(1), season from January, share with none in February."""
+    """Wages away and odd jobs: yuan a month, AR(1), season from January, share with none in February.
+
+    With ``steps_yearly`` wages stand still between changes, so many a year on average, and ``persistence`` is
+    from change to change; without, they move each month.
+    """
 
     monthly: float
     persistence: float = Field(ge=0, lt=1)
     sd: float
+    steps_yearly: float = Field(default=0, ge=0, le=12)
     season: tuple[float, ...] = Field(min_length=12, max_length=12)
     spring_gap: float
 
@@ -150,9 +156,9 @@ class IncomeShock(Spec):
     """Sudden falls whose cause nobody records: how often a year, how deep, and how slowly they fade.
 
     ``size`` is the mean depth in log points of all earnings, ``spread`` the part of it that varies from fall
-    to fall (exponentially), ``fade`` the share that is left after a month; ``debt`` is what is lost at once,
-    as a share of what the fall takes of a usual year; who has just fallen falls again ``1 + again`` times as
-    often.
+    to fall (exponentially), ``fade`` the share that is left after a month; ``debt`` is what is lost beside,
+    as a share of what the fall takes of a usual year, of which ``booked`` is booked each month (1: at once);
+    who has just fallen falls again ``1 + again`` times as often.
     """
 
     yearly: float = Field(ge=0)
@@ -161,6 +167,7 @@ class IncomeShock(Spec):
     again: float = Field(ge=0)
     spread: float = Field(ge=0, le=1)
     debt: float = Field(ge=0)
+    booked: float = Field(default=1, gt=0, le=1)
 
 
 class Income(Spec):
@@ -265,64 +272,6 @@ class Support(Spec):
     months: tuple[int, int]
     second: float
     measures: dict[str, Measure]
-
-
-class Channel(Spec):
-    """One way in which events come to be known: its share of them, and how many days it takes on average."""
-
-    share: float = Field(ge=0, le=1)
-    mean_days: float = Field(gt=0)
-
-
-class UnluckyMonths(Spec):
-    """Months of bad luck that are written up later than others.
-
-    Those of an adverse event and the ``months`` − 1 after it, and those up to which a quarter's income is
-    ``fall`` below that of the year before. A ``share`` of them waits ``mean_days`` (cut at ``most_days``).
-    """
-
-    share: float = Field(ge=0, le=1)
-    mean_days: float = Field(gt=0)
-    fall: float = Field(gt=0, lt=1)
-    months: int = Field(ge=1)
-
-
-class CeasingRecords(Spec):
-    """Households that are written up no longer once their wages end.
-
-    Wages end where two months are ``below`` a share of the half-year before. A ``share`` of those households
-    falls silent, ``for_good`` of it for good, the rest for ``months``; what is silent is never written up.
-    """
-
-    below: float = Field(gt=0, le=1)
-    share: float = Field(ge=0, le=1)
-    for_good: float = Field(ge=0, le=1)
-    months: tuple[int, int]
-
-
-class Recording(Spec):
-    """How late, and how often first wrongly, the office writes things down; whether it says what it has.
-
-    ``unlucky`` and ``ceasing`` are modes in which absence tells of a household: such an office promises no
-    delay in ``about.yaml``. Without ``states_coverage`` there is no table ``recorded``. Amounts below
-    ``least_amount`` make no row: then there are months on record of which nothing is to be seen.
-    """
-
-    prompt: float
-    mean_days: float
-    most_days: int
-    event_mean_days: float
-    channels: dict[str, Channel]
-    corrected: float
-    least_amount: int = Field(default=0, ge=0)
-    states_coverage: bool = True
-    unlucky: UnluckyMonths | None = None
-    ceasing: CeasingRecords | None = None
-
-    @property
-    def tells(self) -> bool:
-        """Whether what is not written up tells of a household."""
-        return self.unlucky is not None or self.ceasing is not None
 
 
 class Profile(Spec):

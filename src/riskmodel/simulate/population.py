@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from riskmodel.simulate import household_events
-from riskmodel.simulate.incomes import fall_depth
+from riskmodel.simulate.incomes import draw_reported_share, fall_depth
 from riskmodel.simulate.parameters import CAUSES, ParameterArrays, Profile, by_age
 from riskmodel.simulate.state import (
     AT_HOME,
@@ -119,7 +119,7 @@ def populate(
     s.lifted[:] = rng.random(n) < p.people.lifted_share
     s.insured[:] = rng.random(n) >= p.people.uninsured
     s.housing_safe[:] = True
-    s.macro[:] = 1.0
+    s.macro[:] = s.reported[:] = 1.0
     for last in (s.last_cause, s.last_any, books.visited, books.due, books.aid_until, books.since):
         last[...] = NEVER
     # Nobody knows how many lived there before; one person keeps the first ratios finite.
@@ -130,6 +130,8 @@ def populate(
     s.diligence[:] = where.diligence[s.village] * watch
     household_events.refresh(s, month, t)
     _usual(s, rng, p)
+    if p.recording.misreporting is not None:
+        s.reported[:] = draw_reported_share(rng.random(n, dtype=np.float32), p.recording.misreporting)
     return s, books
 
 

@@ -96,10 +96,11 @@ class State(Columns):
     and ``h_family`` (5, n: birth, death, marriage in and out, moving away) with their sums.
 
     Moving: log levels ``a_wage``, ``a_farm`` (growth and scars), ``u_wage``, ``u_farm`` (AR(1)), ``fallen``
-    (what is left of sudden falls), ``debt`` (what this month's fall takes at once), ``weather`` (this
-    year's township shock), ``macro`` (factor), ``recent`` (fading count of shocks), ``loss`` and ``age``
-    (3, n: share lost and months in spell), ``bill`` (own medical cost still to come), ``last_cause``
-    (10, n: month of the last event) and ``last_any``.
+    (what is left of sudden falls), ``debt`` (what falls take this month), ``owed`` (what they will yet take),
+    ``reported`` (which part of wages and sales is reported), ``weather`` (this year's township shock),
+    ``macro`` (factor), ``recent`` (fading count of shocks), ``loss`` and ``age`` (3, n: share lost and months
+    in spell), ``bill`` (own medical cost still to come), ``last_cause`` (10, n: month of the last event) and
+    ``last_any``.
     """
 
     household: Ints
@@ -134,6 +135,8 @@ class State(Columns):
     u_farm: Floats
     fallen: Floats
     debt: Floats
+    owed: Floats
+    reported: Floats
     weather: Floats
     macro: Floats
     recent: Floats
