@@ -22,6 +22,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("data",),
     ("importing",),
     ("households",),
+    ("rule_files",),
     ("rules",),
     ("targets",),
     ("features", "register"),

@@ -208,10 +208,12 @@ def copying(name: str, reads: str | None) -> object:
 def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
     office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Three light steps in the places of the six: settings, then two files and a marker each = 10 writes.
+    # Three light steps in the places of the six: settings, two files and a marker each, and the digest of
+    # what is known, which two of them follow from = 11 writes.
     names = ("check", "score", "worklist")
     light = {n: copying(n, before) for n, before in zip(names, (None, "check", "score"), strict=True)}
     monkeypatch.setattr(pipeline, "STEP_FUNCTIONS", light)
+    monkeypatch.setattr(pipeline, "describe_known", lambda _: {"rows": "as they were"})
     settled = archive.read_settings(whole)
     monkeypatch.setattr(archive, "resolve_settings", lambda *_, **__: (settled, None))
     for out in (tmp_path / "whole", tmp_path / "dry"):
@@ -219,7 +221,7 @@ def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
     reference = bytes_of(tmp_path / "whole")
     assert len(reference) == 1 + 2 * len(names)
     killed = 0
-    for kill_at in range(1, 11):
+    for kill_at in range(1, 12):
         out = tmp_path / str(kill_at)
         with dying(monkeypatch, kill_at), contextlib.suppress(Killed):
             make(office, out)
@@ -229,8 +231,8 @@ def test_a_kill_at_every_single_write_leaves_a_month_that_can_be_taken_up(
         assert bytes_of(out) == reference
         # Nothing half made is left lying about.
         assert not list(out.rglob(".*"))
-    assert killed == 10
-    with dying(monkeypatch, 11):
+    assert killed == 11
+    with dying(monkeypatch, 12):
         assert make(office, tmp_path / "last").done == names
 
 

@@ -178,7 +178,7 @@ def _with_county(
 
     from riskmodel import presentation
     from riskmodel.presentation import with_rules
-    from riskmodel.rules import available_rule_sets
+    from riskmodel.rule_files import available_rule_sets
 
     day = county.data_through if shown is None else str(shown["as_of"].iloc[0])[:10]
     if shown is not None:

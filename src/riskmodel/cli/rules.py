@@ -114,14 +114,14 @@ def _write_changes(changes: pd.DataFrame, ruleset: RuleSet, out: Path) -> dict[s
 
 
 def _list(as_json: bool) -> None:
-    from riskmodel import rules as official
+    from riskmodel.rule_files import describe_rule_sets
 
-    sets = official.list_rule_sets()
+    sets = describe_rule_sets()
     if as_json:
-        tell({"rulesets": sets.to_dict("records")}, as_json)
+        tell({"rulesets": sets}, as_json)
         return
-    typer.echo("  ".join(sets.columns))
-    for row in sets.assign(valid_from=sets["valid_from"].dt.date).to_dict("records"):
+    typer.echo("  ".join(sets[0]))
+    for row in sets:
         typer.echo("  ".join(str(v) for v in row.values()))
     say("*: an assumption where the source leaves it open; --param NAME=VALUE overrides a parameter")
 

@@ -24,15 +24,18 @@ LONGEST_YEAR = range(24_000, 24_012)  # any twelve months: where spans of months
 SEPARATOR = {"zh": "；", "en": "; "}
 
 
-def snapshot_message(county: County) -> Message | None:
+def snapshot_message(county: County, known_by: dt.date | None = None) -> Message | None:
     """Return how much of a county comes from one snapshot without dates; None where nothing does.
 
     Parameters
     ----------
     county
         The checked tables.
+    known_by
+        The day up to which rows may have been recorded; all rows count without it.
     """
-    return county.once("snapshot", lambda: _count_rows(county.con, county.about, county.tables))
+    day = known_by or dt.date.max
+    return county.once(("snapshot", day), lambda: _count_rows(county.con, county.about, county.tables, day))
 
 
 def snapshot_notices(con: Any, about: About, tables: Mapping[str, Any], born_after: int) -> list[Message]:
@@ -62,7 +65,9 @@ def snapshot_notices(con: Any, about: About, tables: Mapping[str, Any], born_aft
     return [said, Message("data.timing.snapshot too early", {"day": about.snapshot_on, "what": what})]
 
 
-def _count_rows(con: Any, about: About, tables: Mapping[str, Any]) -> Message | None:
+def _count_rows(
+    con: Any, about: About, tables: Mapping[str, Any], known_by: dt.date = dt.date.max
+) -> Message | None:
     if about.snapshot_on is None:
         return None
     counts: dict[str, Any] = {}
@@ -71,8 +76,8 @@ def _count_rows(con: Any, about: About, tables: Mapping[str, Any]) -> Message | 
         t = tables[name].get_name()
         counts[name], counts[f"all_{name}"] = con.con.execute(
             f'SELECT count(DISTINCT "{column}") FILTER (valid_from IS NULL AND known_on = $day), '
-            f'count(DISTINCT "{column}") FROM "{t}"',
-            {"day": about.snapshot_on},
+            f'count(DISTINCT "{column}") FROM "{t}" WHERE known_on <= $known_by',
+            {"day": about.snapshot_on, "known_by": known_by},
         ).fetchall()[0]  # fmt: skip
     if not any(counts[name] for name in SNAPSHOT_TABLES):
         return None

@@ -163,7 +163,7 @@ def forecast(
         [household.households_below_line(homes, h, seed=seed) for h in ahead], ignore_index=True
     )
     classifier, notes = _classifier(homes, seed), list(homes.notes)
-    snapshot = snapshot_message(county)
+    snapshot = snapshot_message(county, day)
     notes += [snapshot] if snapshot else []
     try:
         known = counts.monthly_counts(county, day)

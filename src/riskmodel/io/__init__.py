@@ -16,6 +16,7 @@ from riskmodel.io.files import (
     write_json,
     write_table,
     write_text,
+    written_files,
 )
 from riskmodel.io.limits import limit_resources, resource_limits
 from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
@@ -55,4 +56,5 @@ __all__ = [
     "write_json",
     "write_table",
     "write_text",
+    "written_files",
 ]

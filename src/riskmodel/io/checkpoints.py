@@ -94,6 +94,18 @@ class Checkpoints:
         }
         files.write_json(content, self.path(step))
 
+    def remove_stale_files(self, step: str, made: Iterable[Path]) -> list[Path]:
+        """Remove what a step left when it was done before and does not make now, and return it.
+
+        A file that was changed since is the office's own, and stays.
+        """
+        before, changed = self.read(step), set(self.changed_files(step))
+        kept = {path.relative_to(self.root).as_posix() for path in made} | changed
+        stale = [self.root / name for name in (before["files"] if before else ()) if name not in kept]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return stale
+
     def remove_partial_files(self) -> list[Path]:
         """Remove what a killed run left half made, and return it; no whole file has such a name."""
         found = [p for p in sorted(self.root.rglob(".*")) if p.is_file() and _PARTIAL.fullmatch(p.name)]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ENDINGS = (".parquet", ".csv", ".xlsx")
 # A spreadsheet takes a text cell that begins with one of these for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_WRITTEN: list[set[Path]] = []  # of `written_files`, while they run
 
 
 @contextlib.contextmanager
@@ -55,8 +56,21 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(target)
+        for written in _WRITTEN:
+            written.add(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def written_files() -> Iterator[set[Path]]:
+    """Give a set that fills with every file that `atomic` puts in place while the body runs."""
+    written: set[Path] = set()
+    _WRITTEN.append(written)
+    try:
+        yield written
+    finally:
+        _WRITTEN.remove(written)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> Path:

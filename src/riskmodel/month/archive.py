@@ -16,22 +16,24 @@ from pydantic import Field, field_validator
 
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import MeasureLibrary
-from riskmodel.io import Checkpoints, Spec, parse_spec, read_table, read_yaml, write_json
+from riskmodel.io import Checkpoints, Spec, inputs_digest, parse_spec, read_table, read_yaml, write_json
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
 from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
 
 FORMAT = 1
 FILE = "month.json"
 MODEL = f"county@{CHAMPION}"
-MODEL_FIELDS = ("model", "run_id", "feature_set_hash", "ruleset")
+RULE_FIELDS = ("ruleset", "ruleset_hash")
+MODEL_FIELDS = ("model", "run_id", "feature_set_hash", *RULE_FIELDS)
 READING_FIELDS = ("max_rejected", "snapshot_on", "pseudonymise")
-# The steps in order, each with the settings of its own; as-of, model and reading are those of every step.
+# The steps in order, each with the settings that it follows from beside as-of. How tables are read is asked
+# by the check alone: later steps follow from what is known of them (`riskmodel.month.pipeline.READS`).
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "check": ("lang",),
-    "rules": (),
-    "score": (),
+    "check": (*READING_FIELDS, "lang"),
+    "rules": RULE_FIELDS,
+    "score": MODEL_FIELDS,
     "worklist": ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures"),
-    "report": ("lang",),
+    "report": (*MODEL_FIELDS, "lang"),
     "ledger": ("lang",),
 }
 NO_SHEETS = "none"  # no sheet for each township or village
@@ -80,6 +82,7 @@ class MonthSettings(Spec):
     feature_set: str
     feature_set_hash: str
     ruleset: str
+    ruleset_hash: str = ""  # with parameters; months made before it was written down hold none
     visits: int = Field(ge=1)
     random_share: float = Field(default=0.05, ge=0, le=1)
     by: str = "township"
@@ -102,7 +105,7 @@ class MonthSettings(Spec):
     def of(self, step: str) -> dict[str, Any]:
         """Return what one step's files depend on beside the data."""
         values = self.model_dump(mode="json")
-        return {name: values[name] for name in ("as_of", *MODEL_FIELDS, *READING_FIELDS, *STEPS[step])}
+        return {name: values[name] for name in ("as_of", *STEPS[step])}
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -134,6 +137,7 @@ def resolve_settings(
             "feature_set": loaded.feature_set.id,
             "feature_set_hash": loaded.feature_set.catalog_hash,
             "ruleset": loaded.ruleset.id,
+            "ruleset_hash": inputs_digest({name: loaded.card[name] for name in ("ruleset", "params")}),
         }
     changes |= reading
     settings = before.model_copy(update=changes) if before else MonthSettings(as_of=as_of, **changes)

@@ -16,7 +16,15 @@ from riskmodel.data import County, DataRefused, check_county, read_county
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, KnownCounty, dates_outside_records, known_county, to_date
 from riskmodel.i18n import counted
-from riskmodel.io import Checkpoints, folder_digest, read_table, write_json, write_table
+from riskmodel.io import (
+    Checkpoints,
+    folder_digest,
+    inputs_digest,
+    read_table,
+    write_json,
+    write_table,
+    written_files,
+)
 from riskmodel.month import archive
 from riskmodel.month.archive import NO_SHEETS, STEPS, MonthOptions, MonthSettings, score_file
 from riskmodel.runs import LoadedModel, load_model
@@ -210,10 +218,20 @@ def _plain(value: Any) -> Any:
 
 
 _FUNCTIONS = (check_data, apply_rules, score_households, list_visits, write_month_report, balance_register)
-# A step's files go into the inputs of the later ones that read them: what changes is made anew downstream.
 STEP_FUNCTIONS: Mapping[str, Callable[[MonthContext], StepResult]] = dict(zip(STEPS, _FUNCTIONS, strict=True))
-# Which earlier steps' files each step reads.
-READS: Mapping[str, tuple[str, ...]] = {"worklist": ("score",), "report": ("score", "worklist")}
+# What each step follows from beside its settings: the folder's bytes, what is known of them at as-of, or the
+# files of earlier steps. What changes is made anew downstream, all else stands: rows that came to be known
+# after a month's day are read and change nothing of it, a late row that was known by then makes it anew
+# (all of it: verdicts, scores, list, report and ledger look at most tables and name the data's fingerprint).
+DATA, KNOWN = "data", "known"
+READS: Mapping[str, tuple[str, ...]] = {
+    "check": (DATA,),
+    "rules": (KNOWN,),
+    "score": (KNOWN,),
+    "worklist": (KNOWN, "score"),
+    "report": (KNOWN, "score", "worklist"),
+    "ledger": (KNOWN,),
+}
 
 
 @dataclass(frozen=True)
@@ -269,7 +287,8 @@ def run_month(
 
     A run that was killed is taken up where it stopped. A month made before is made again with the model
     version and the settings of then, unless others are asked for; as only rows known at as-of count, its
-    scores, list, report and ledger come out byte for byte the same, whatever was recorded since.
+    scores, list, report and ledger come out byte for byte the same, whatever was recorded since: they are
+    not even made again unless what was known then is another (`READS`).
 
     Parameters
     ----------
@@ -318,11 +337,16 @@ def run_month(
     summaries: dict[str, Any] = {}
     done: list[str] = []
     for number, (name, step) in enumerate(STEP_FUNCTIONS.items(), start=1):
-        inputs = _inputs(name, resolved, digest, steps)
+        inputs = _inputs(name, context, digest, steps)
         is_done = steps.is_done(name, inputs)
         say(f"{number}/{len(STEP_FUNCTIONS)} {name}{': stands' if is_done else ''}")
         if not is_done:
-            steps.write(name, inputs, *step(context))
+            with written_files() as written:
+                made, told = step(context)
+            # What stood in its folders from before and was not written now is no part of the step.
+            made = [path for path in made if path in written]
+            steps.remove_stale_files(name, made)
+            steps.write(name, inputs, made, told)
             done.append(name)
         summaries[name] = steps.result(name) or {}
     named = tuple(write_named_lists(context, names)) if names is not None else ()
@@ -332,10 +356,39 @@ def run_month(
     return Month(folder, resolved, summaries, tuple(done), named)
 
 
-def _inputs(step: str, resolved: MonthSettings, digest: str, steps: Checkpoints) -> dict[str, Any]:
-    """Return all that a step's files follow from: data, settings, and the files of earlier steps."""
-    out: dict[str, Any] = {"data": digest, "settings": resolved.of(step)}
-    for before in READS.get(step, ()):
-        checkpoint = steps.read(before)
-        out[before] = checkpoint["files"] if checkpoint else None
+def _inputs(step: str, context: MonthContext, digest: str, steps: Checkpoints) -> dict[str, Any]:
+    """Return all that a step's files follow from: its settings, and what `READS` declares."""
+    out: dict[str, Any] = {"settings": context.settings.of(step)}
+    for source in READS[step]:
+        if source == DATA:
+            out[DATA] = digest
+        elif source == KNOWN:
+            out[KNOWN] = _known_digest(context, digest, steps)
+        else:
+            checkpoint = steps.read(source)
+            out[source] = checkpoint["files"] if checkpoint else None
     return out
+
+
+def _known_digest(context: MonthContext, digest: str, steps: Checkpoints) -> str:
+    """Return a digest of what is known at as-of; kept, so that the same files are not read again."""
+    inputs = {DATA: digest, "as_of": context.settings.as_of.isoformat(), "reading": context.settings.reading}
+    if not steps.is_done(KNOWN, inputs):
+        steps.write(KNOWN, inputs, [], inputs_digest(describe_known(context)))
+    return str(steps.result(KNOWN))
+
+
+def describe_known(context: MonthContext) -> dict[str, Any]:
+    """Return all of a county that a month's files can tell beside its settings, in plain values."""
+    county, day = context.county, pd.Timestamp(context.settings.as_of)
+    # Rows that could not be used are in no fingerprint; list and report name them, with file and row.
+    losses = county.losses
+    losses = losses[losses["household_id"].notna() & (pd.to_datetime(losses["known_on"]) <= day)].astype(str)
+    return {
+        "rows": context.known.fingerprint,
+        "losses": losses.sort_values(list(losses.columns)).to_csv(index=False),
+        # Of the tables that the fingerprint passes over while no row is known, this one adds a column.
+        "claims": county.has("claims"),
+        # The day until which records are whole counts where it cuts: the fingerprint has it then.
+        "about": county.about.model_dump(mode="json", exclude={"data_through"}),
+    }

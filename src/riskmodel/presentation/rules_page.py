@@ -179,7 +179,7 @@ def rules_view(
         overridden=tuple(n for n in given if given[n] != own[n]),
         size=rules.check_size(verdicts, chosen, params) if chosen.size_check else None,
         fingerprint=known.fingerprint,
-        snapshot=snapshot.both() if (snapshot := snapshot_message(known.county)) else None,
+        snapshot=snapshot.both() if (snapshot := snapshot_message(known.county, day)) else None,
         nouns=Nouns.of(known.county.about),
     )
 

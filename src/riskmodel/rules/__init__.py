@@ -1,5 +1,6 @@
 """Official rule sets as versioned data, and the one engine that evaluates them."""
 
+from riskmodel.rule_files import available_rule_sets
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
@@ -19,7 +20,7 @@ from riskmodel.rules.expression import (
     evaluate_expression,
     parse_expression,
 )
-from riskmodel.rules.library import available_rule_sets, list_rule_sets, load_rules, parameter_table
+from riskmodel.rules.library import list_rule_sets, load_rules, parameter_table
 from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
 
 __all__ = [

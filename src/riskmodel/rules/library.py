@@ -17,7 +17,8 @@ import pandas as pd
 
 from riskmodel.data import canonical_schema, codes, contract
 from riskmodel.errors import SpecError
-from riskmodel.io import find_declaration, parse_spec, read_yaml
+from riskmodel.io import find_declaration, parse_spec
+from riskmodel.rule_files import SETS, describe_rule_sets, read_rule_file
 from riskmodel.rules import backends as rows
 from riskmodel.rules.backends import GAPS, household_scope
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_text, vocabulary
@@ -223,26 +224,6 @@ def _line_faults(ruleset: RuleSet) -> Iterator[str]:
         yield "a relative line stands alone; name its parameter and nothing else"
 
 
-SETS = Path(__file__).with_name("sets")
-_MERGED = ("parameters", "quantities", "conditions", "focus")
-_INHERITED = (
-    "accounting", "line", "registrations", "categories", "tiers", "flagged_only", "outcomes",
-    "negative_list", "income_band", "income_plan", "size_check", "scale_risks", "clocks", "procedure",
-    "notes",
-)  # fmt: skip
-
-
-def available_rule_sets() -> list[str]:
-    """Return the ids of the packaged rule sets, in order.
-
-    Examples
-    --------
-    >>> "national-2021" in available_rule_sets()
-    True
-    """
-    return sorted(path.stem for path in SETS.glob("*.yaml"))
-
-
 def list_rule_sets() -> pd.DataFrame:
     """Return one row per packaged rule set.
 
@@ -252,27 +233,8 @@ def list_rule_sets() -> pd.DataFrame:
         ``id, name_zh, name_en, jurisdiction_zh, jurisdiction_en, valid_from, source, line, categories,
         tiers, flagged, parameters`` (assumptions marked with ``*``).
     """
-    rows_ = []
-    for name in available_rule_sets():
-        s = _packaged_shape(name)  # what it says is checked when it is used
-        own = s.parameters.get(s.line)
-        rows_.append(
-            {
-                "id": s.id,
-                "name_zh": s.name_zh,
-                "name_en": s.name_en,
-                "jurisdiction_zh": s.jurisdiction.zh,
-                "jurisdiction_en": s.jurisdiction.en,
-                "valid_from": pd.Timestamp(s.valid_from),
-                "source": s.source,
-                "line": f"{own.value} {own.unit}" if own else s.line,
-                "categories": ";".join(c.id for c in s.categories),
-                "tiers": ";".join(t.id for t in s.tiers),
-                "flagged": ";".join((*s.flagged_categories, *s.flagged_tiers)),
-                "parameters": ";".join(n + "*" * p.assumption for n, p in s.parameters.items()),
-            }
-        )
-    return pd.DataFrame(rows_)
+    table = pd.DataFrame(describe_rule_sets())  # what a set says is checked when it is used
+    return table.assign(valid_from=pd.to_datetime(table["valid_from"]))
 
 
 def load_rules(name: str | Path | RuleSet) -> RuleSet:
@@ -313,48 +275,12 @@ def _packaged(name: str) -> RuleSet:
     return _read(SETS / f"{name}.yaml")
 
 
-@cache
-def _packaged_shape(name: str) -> RuleSet:
-    return _parsed(SETS / f"{name}.yaml")
-
-
 def _read(path: Path) -> RuleSet:
-    ruleset = _packaged_shape(path.stem) if path.parent == SETS else _parsed(path)
+    ruleset = parse_spec(read_rule_file(path), RuleSet, path)
     faults = check_rules(ruleset)
     if faults:
         raise SpecError("\n".join(f"{path}: {fault}" for fault in faults))
     return ruleset
-
-
-def _parsed(path: Path) -> RuleSet:
-    """Return a rule set whose shape alone is checked."""
-    content = read_yaml(path)
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: a rule set is a mapping of keys; see the packaged sets for examples")
-    return parse_spec(_extended(content, path), RuleSet, path)
-
-
-def _extended(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Fill in from the sets that this one extends: sections are merged by id, all else replaced whole."""
-    bases = content.get("extends") or []
-    if isinstance(bases, str):
-        bases = [bases]
-    out: dict[str, Any] = {}
-    for base in bases:
-        if base not in available_rule_sets() or base == path.stem:
-            others = ", ".join(n for n in available_rule_sets() if n != path.stem)
-            raise SpecError(f"{path}: extends: no packaged rule set {base!r}; allowed: {others}")
-        inherited = _packaged_shape(base).model_dump(mode="python", exclude_unset=True)
-        out = _merge(out, {k: v for k, v in inherited.items() if k in (*_MERGED, *_INHERITED)})
-    return _merge(out, {**content, "extends": bases})
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    out = {**below, **above}
-    for section in _MERGED:
-        if isinstance(below.get(section), dict) and isinstance(above.get(section), dict):
-            out[section] = {**below[section], **above[section]}
-    return out
 
 
 def parameter_table(ruleset: RuleSet, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
