@@ -48,7 +48,7 @@ def test_features_for_several_dates(data: Path, work: Path) -> None:
 
 
 def test_train_prints_the_contracts_summary(trained: dict) -> None:
-    assert list(trained) == ["run_id", "experiment", "models"]
+    assert list(trained) == ["run_id", "experiment", "models", "gate"]
     assert [m["model"] for m in trained["models"]] == MODELS
     for row in trained["models"]:
         assert list(row) == TRAIN

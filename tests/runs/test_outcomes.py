@@ -41,8 +41,9 @@ def test_a_single_parent_is_one_adult_without_a_spouse_with_a_child() -> None:
     assert pd.isna(told.loc[10])
 
 
-def test_every_kind_is_told_by_features_that_the_household_set_has() -> None:
-    names = set(features.load_feature_set("household-v1").names)
+def test_every_kind_is_told_by_features_that_a_household_set_has() -> None:
+    sets = ("household-v1", "household-v2", "household-annual-v1")
+    names = {name for one in sets for name in features.load_feature_set(one).names}
     for conditions in HOUSEHOLD_GROUPS.values():
         assert {feature for each, _ in conditions for feature in each} <= names
     assert set(section("runs.household_groups")) == set(HOUSEHOLD_GROUPS)

@@ -54,7 +54,9 @@ def contender(version: str, probability: np.ndarray | None = None, **changes: ob
     }  # fmt: skip
     metrics |= {k: v for k, v in changes.items() if k in metrics}
     experiment = EXPERIMENT | {k: v for k, v in changes.items() if k in EXPERIMENT}
-    return Candidate(RegisteredModel("county", version, version, "logit"), found, metrics, experiment)
+    gate = changes.get("gate", {"in_charge": "logit", "declared": "logit", "zh": "通过", "en": "passes"})
+    registered = RegisteredModel("county", version, version, "logit")
+    return Candidate(registered, found, metrics, experiment, gate=gate)
 
 
 FINE = {"refused": False}
@@ -64,10 +66,26 @@ def passed(champion: Candidate, challenger: Candidate, data_check: dict | None =
     return {c.id: c.passed for c in check_promotion(champion, challenger, data_check)}
 
 
+def test_nobody_is_promoted_past_the_gate() -> None:
+    refused = {"in_charge": "past_income", "declared": "logit", "zh": "未通过", "en": "does not pass"}
+    for gate in (refused, None):
+        assert not passed(contender("1"), contender("2", gate=gate))["gate"]
+    # The champion of before is not asked: it only has to be no better.
+    assert passed(contender("1", gate=None), contender("2"))["gate"]
+
+
 def test_an_equal_challenger_passes_everything() -> None:
     checks = check_promotion(contender("1"), contender("2"), FINE)
     assert all(c.passed for c in checks)
-    assert [c.id for c in checks] == ["question", "primary", "calibrated", "leakage", "data", "fairness"]
+    assert [c.id for c in checks] == [
+        "question",
+        "primary",
+        "calibrated",
+        "leakage",
+        "data",
+        "fairness",
+        "gate",
+    ]
     assert all(all(c.message.both().values()) for c in checks)
 
 

@@ -91,7 +91,7 @@ def train(
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
     from riskmodel.errors import UsageError
-    from riskmodel.runs import CHALLENGER, find_model, load_experiment, read_truth, train
+    from riskmodel.runs import CHAMPION, find_model, load_experiment, read_truth, train
 
     exp = load_experiment(experiment)
     exp = exp.model_copy(update={"follow_months": follow}) if follow else exp
@@ -109,8 +109,8 @@ def train(
         )  # fmt: skip
     if not as_json:
         say(trained.result.nouns.spoken(trained.verdict["en"]))
-    role = find_model(f"{exp.id}@{CHALLENGER}", store)
-    if role is not None and role.run_id == trained.run_id:
+    in_charge = find_model(f"{exp.id}@{CHAMPION}", store)
+    if in_charge is not None and in_charge.run_id != trained.run_id:
         say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")
     tell(trained.summary, as_json)
 

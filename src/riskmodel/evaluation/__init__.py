@@ -16,7 +16,15 @@ from riskmodel.evaluation.lead_time import (
     lead_time,
 )
 from riskmodel.evaluation.list_metrics import crra_welfare, targeting_measures
-from riskmodel.evaluation.lists import Budget, ListCounts, list_at_budget, list_kernel, quotas, rank_rows
+from riskmodel.evaluation.lists import (
+    Budget,
+    ListCounts,
+    list_at_budget,
+    list_deployed,
+    list_kernel,
+    quotas,
+    rank_rows,
+)
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
 from riskmodel.evaluation.paired_lists import (
     DeLong,
@@ -122,6 +130,7 @@ __all__ = [
     "label_by_findings",
     "lead_time",
     "list_at_budget",
+    "list_deployed",
     "list_kernel",
     "mcnemar_exact",
     "metric_curves",

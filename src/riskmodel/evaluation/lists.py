@@ -92,6 +92,28 @@ def list_at_budget(date: Codes, score: Array, budget: Budget) -> NDArray[np.bool
     return list_members(date, rank_rows(date, -score), quotas(date, budget))
 
 
+def list_deployed(date: Codes, flagged: NDArray[np.bool_], score: Array, budget: Budget) -> NDArray[np.bool_]:
+    """Say who is on the list as an office has it: the flagged first, then the highest scores of each date.
+
+    Parameters
+    ----------
+    date : integer array of shape (n,)
+        Code of each row's as-of date.
+    flagged : boolean array of shape (n,)
+        Whether the rules flag the household; no score puts anybody before these.
+    score : array of shape (n,)
+        Orders the flagged among themselves and the others; equal scores keep the order of the rows.
+    budget
+        Visits at each date.
+
+    Returns
+    -------
+    boolean array of shape (n,)
+        True for the rows on the list.
+    """
+    return list_members(date, rank_rows(date, ~flagged, -score), quotas(date, budget))
+
+
 class ListCounts(NamedTuple):
     """What a list holds in each replicate, arrays of shape (replicates,)."""
 

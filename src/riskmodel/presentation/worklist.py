@@ -16,8 +16,9 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.errors import UsageError
-from riskmodel.i18n import LANGUAGES, Language, check_language, pair, section, text
+from riskmodel.i18n import LANGUAGES, Language, both, check_language, join, pair, same, section, text
 from riskmodel.io import column_values, records
+from riskmodel.models import is_model, model_entry, model_names
 from riskmodel.presentation.table import NOTHING, Cell, Column, Kind, Row, Table, plain_value
 from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table, open_workbook
 from riskmodel.rules import RuleSet, dropped_in_words
@@ -414,7 +415,16 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
     for column in MADE_BY:
         values = sorted({str(v) for v in rows[column].dropna()}) if column in rows else []
         facts[column] = ", ".join(values) or NOTHING
+    kinds = sorted(set(rows["model_kind"].dropna().astype(str))) if "model_kind" in rows else []
+    facts["order"] = join([_order(kind) for kind in kinds]) if kinds else same(NOTHING)
     return facts
+
+
+def _order(kind: str) -> Mapping[str, str]:
+    """Return what orders the households that no rule flags; a simple order is called one."""
+    words = model_names(kind)
+    simple = is_model(kind) and model_entry(kind).simple
+    return both("worklist.words.order_simple", model=words) if simple else words
 
 
 def _quotas(worklist: Worklist, lang: Language) -> str:

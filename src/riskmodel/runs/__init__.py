@@ -5,9 +5,9 @@ from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, rank_by_rul
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Fold, VisitBudget, load_experiment
 from riskmodel.runs.experiment_check import Fault, check_experiment
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, fit_rows, run_experiment, score_columns
+from riskmodel.runs.gate import MIN_GROUP_EVENTS, Check, GateResult, judge_champion
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
 from riskmodel.runs.promotion import (
-    MIN_GROUP_EVENTS,
     TEST_ROW,
     Decision,
     fairness_groups,
@@ -37,6 +37,7 @@ __all__ = [
     "HOUSEHOLD_GROUPS",
     "MIN_GROUP_EVENTS",
     "TEST_ROW",
+    "Check",
     "Decision",
     "DesignMatrix",
     "Evaluation",
@@ -45,6 +46,7 @@ __all__ = [
     "Fault",
     "Fold",
     "FoldRows",
+    "GateResult",
     "LoadedModel",
     "RegisteredModel",
     "Run",
@@ -62,6 +64,7 @@ __all__ = [
     "find_model",
     "fit_rows",
     "is_simple",
+    "judge_champion",
     "listed_at_budget",
     "load_experiment",
     "load_model",

@@ -93,6 +93,25 @@ class VisitBudget(Spec):
         return Budget(visits=self.visits, share=self.share)
 
 
+class Gate(Spec):
+    """What a model must show before it takes charge of the list; shares are of recall.
+
+    Attributes
+    ----------
+    margin
+        How much recall the model's list may lose to the best simple order's before it counts as worse: the
+        lower end of the difference's interval must lie above minus this.
+    group_margin
+        The same for the recall of a group of households.
+    calibration
+        Least and most of expected over observed events; its interval must meet them.
+    """
+
+    margin: float = Field(default=0.03, gt=0, lt=1)
+    group_margin: float = Field(default=0.10, gt=0, lt=1)
+    calibration: tuple[float, float] = (0.8, 1.25)
+
+
 class Experiment(Spec):
     """A declared run; see ``experiments/county.yaml`` for one with every key."""
 
@@ -112,6 +131,8 @@ class Experiment(Spec):
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
     calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
+    # What the champion must show before it takes charge; null where its outcomes cannot judge it.
+    gate: Gate | None = Gate()
     budget: VisitBudget
     # Whether metrics, calibration and their intervals count a household by its sampling weight.
     weighted: bool = False
@@ -159,6 +180,7 @@ class Experiment(Spec):
         """
         # What was added later counts only where it is said: digests of earlier declarations stay.
         unsaid = {key for key in ("weighted", "groups") if not getattr(self, key)}
+        unsaid |= {"gate"} if self.gate == Gate() else set()
         declared = self.model_dump(mode="json", exclude=unsaid) | {
             "ruleset": _content(self.ruleset, rules.load_rules),
             "feature_set": _content(self.feature_set, features.load_feature_set),

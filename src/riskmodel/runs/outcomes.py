@@ -38,9 +38,10 @@ MAX_WEIGHT_RATIO = 10.0
 SOME = (1.0, math.inf)
 NONE = (0.0, 0.0)
 ONE = (1.0, 1.0)
+NOT_RECORDED = (math.nan, math.nan)
 
 
-# Features that are added up, and the least and most of their sum.
+# Features that are added up, and the least and most of their sum; NaN: the sum is not known.
 Condition = tuple[tuple[str, ...], tuple[float, float]]
 # Kinds of households whose errors are looked at apart: all conditions hold. Their words stand in the
 # catalogue (`runs.household_groups`).
@@ -56,6 +57,12 @@ HOUSEHOLD_GROUPS: dict[str, tuple[Condition, ...]] = {
         (("children_0_5", "children_6_15"), SOME),
     ),
     "relocated": ((("relocated",), SOME),),
+    "elderly_only": ((("elderly_only",), SOME),),
+    "severe_disability": ((("disabled_severe",), SOME),),
+    "late_records": ((("months_unrecorded",), SOME),),
+    "annual_totals": ((("on_totals",), SOME),),
+    # New and split households: the year before is not on record under their number.
+    "new_household": ((("net_income_before_log",), NOT_RECORDED),),
 }
 
 
@@ -72,6 +79,9 @@ def household_groups(rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
         inside, known = np.ones(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
         for features, (least, most) in conditions:
             value = X[list(features)].iloc[rows["row"]].to_numpy(dtype=float, na_value=np.nan).sum(axis=1)
+            if math.isnan(least):
+                inside &= np.isnan(value)
+                continue
             inside &= (value >= least) & (value <= most)
             known &= ~np.isnan(value)
         out[f"group_{name}"] = pd.Series(np.where(inside, "yes", "no"), index=rows.index).where(known)

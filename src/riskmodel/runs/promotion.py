@@ -13,32 +13,32 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import Budget, Difference, compare_fixed_lists, list_at_budget
-from riskmodel.i18n import Message, join
+from riskmodel.i18n import LANGUAGES, Message, join
 from riskmodel.runs import tracking
 from riskmodel.runs.experiment import Experiment
 from riskmodel.runs.fitting import run_experiment
+from riskmodel.runs.gate import LEVEL, MIN_GROUP_EVENTS, Check, poisson_interval
 from riskmodel.runs.run import Run
 from riskmodel.runs.tracking import RegisteredModel
 
 TEST_ROW = ["household_id", "as_of", "fold"]
-LEVEL = 0.95
 REPLICATES = 1000
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the two models: its rows of its run's predictions, metrics, declaration and leaks."""
+    """One of the two models: its rows of its run's predictions, metrics, declaration, leaks and gate."""
 
     registered: RegisteredModel
     predictions: pd.DataFrame
     metrics: Mapping[str, Any]
     experiment: Mapping[str, Any]
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    gate: Mapping[str, Any] | None = None
 
 
 def load_candidate(registered: RegisteredModel, store: str | Path) -> Candidate:
@@ -46,7 +46,7 @@ def load_candidate(registered: RegisteredModel, store: str | Path) -> Candidate:
     run = Run(registered.run_id, Path(store), registered.kind)
     # A run of before leaks were logged has none.
     leaks = pd.DataFrame() if run.leaks is None else run.leaks
-    return Candidate(registered, run.predictions_of(), run.metrics_of(), run.declaration, leaks)
+    return Candidate(registered, run.predictions_of(), run.metrics_of(), run.declaration, leaks, run.gate)
 
 
 def align_test_rows(
@@ -163,29 +163,15 @@ def fairness_groups(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 # A group's recall may fall to four fifths of the champion's (the four-fifths rule, EEOC 1978): an assumption.
 FAIRNESS_FLOOR = 0.8
-MIN_GROUP_EVENTS = 10  # in a group, below which its recall says nothing
 # Expected and observed numbers may differ by a quarter where the interval cannot tell more: an assumption.
 CALIBRATION_RATIO = (0.8, 1.25)
 SLOPE_OFF = 0.2
 
 
-@dataclass(frozen=True)
-class Check:
-    """One condition of a promotion: whether it holds, and why."""
-
-    id: str
-    passed: bool
-    message: Message
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values with the reason in ``zh`` and ``en``."""
-        return {"id": self.id, "passed": self.passed, **self.message.both()}
-
-
 def check_promotion(
     champion: Candidate, challenger: Candidate, data_check: Mapping[str, Any] | None = None
 ) -> list[Check]:
-    """Check all a promotion needs: question, primary test, calibration, leakage, data, fairness."""
+    """Check all a promotion needs: question, primary test, calibration, leakage, data, fairness, gate."""
     rows = pair_predictions(champion, challenger)
     return [
         _question(champion.experiment, challenger.experiment),
@@ -194,6 +180,7 @@ def check_promotion(
         _leakage(challenger),
         _data(rows, data_check),
         _fairness(rows),
+        _gate(challenger),
     ]
 
 
@@ -219,8 +206,7 @@ def _question(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Che
 def _calibrated(challenger: Candidate) -> Check:
     known = challenger.predictions.dropna(subset=["y"])
     observed, expected = float(known["y"].sum()), float(known["probability"].sum())
-    low = chi2.ppf((1 - LEVEL) / 2, 2 * observed) / 2 if observed else 0.0
-    high = chi2.ppf(1 - (1 - LEVEL) / 2, 2 * observed + 2) / 2
+    low, high = poisson_interval(observed)
     ratio = observed / expected if expected else float("inf")
     level = low <= expected <= high or CALIBRATION_RATIO[0] <= ratio <= CALIBRATION_RATIO[1]
     slope, first, last = (
@@ -268,6 +254,16 @@ def _fairness(rows: pd.DataFrame) -> Check:
         return _check("fairness", False, "groups low", groups="; ".join(low))
     lowest = "{1} {0:.0%}".format(*min(recalls)) if recalls else "—"
     return _check("fairness", True, "groups fine", judged=len(recalls), lowest=lowest, small=small)
+
+
+def _gate(challenger: Candidate) -> Check:
+    """Check what the challenger's own run found: nobody takes charge past the gate."""
+    found = challenger.gate
+    if found is None:
+        return _check("gate", False, "gate unknown")
+    # A simple order that stood in for a refused model claims nothing that the gate asks about.
+    passed = challenger.registered.kind == found["in_charge"]
+    return _check("gate", passed, "gate passed", sentence={lang: found[lang] for lang in LANGUAGES})
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,11 @@ class Run:
         return [_in_both_languages(note) for note in self.facts.get("notes", [])]
 
     @property
+    def gate(self) -> dict[str, Any] | None:
+        """What the declared champion had to show, and who takes charge; None of a run of before."""
+        return self.facts.get("gate")
+
+    @property
     def comparison_notes(self) -> list[dict[str, str]]:
         """What a reader of the comparison must know, in ``zh`` and ``en``."""
         return [_in_both_languages(note) for note in self.facts.get("comparison_notes", [])]

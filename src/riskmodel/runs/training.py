@@ -19,6 +19,7 @@ from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.data_fit import null_messages, split_messages
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
+from riskmodel.runs.gate import GateResult, judge_champion
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
 
 SUMMARY = [
@@ -50,11 +51,14 @@ class TrainedRun:
         The experiment's predictions, folds and fitted models.
     evaluation
         What the predictions are worth.
+    gate
+        Who takes charge of the list: the declared champion, or a simple order.
     """
 
     run_id: str
     result: ExperimentResult
     evaluation: Evaluation
+    gate: GateResult
 
     def __repr__(self) -> str:
         kinds = ", ".join(self.result.experiment.models)
@@ -64,7 +68,10 @@ class TrainedRun:
     def summary(self) -> dict[str, Any]:
         """The contract's machine-readable summary of ``train``."""
         rows = self.evaluation.metrics[SUMMARY].to_dict("records")
-        return {"run_id": self.run_id, "experiment": self.result.experiment.id, "models": rows}
+        gate = self.gate.summary
+        return {
+            "run_id": self.run_id, "experiment": self.result.experiment.id, "models": rows, "gate": gate
+        }  # fmt: skip
 
     @property
     def verdict(self) -> dict[str, str]:
@@ -83,8 +90,10 @@ def train(
 ) -> TrainedRun:
     """Run an experiment on a county and log it.
 
-    The model that is to score becomes ``<id>@champion`` if there is none yet, else ``<id>@challenger``:
-    `promote` decides between the two.
+    The declared champion becomes ``<id>@champion`` if there is none yet and it passes the gate
+    (`judge_champion`); where it does not, the best simple order does, and the declared model is the
+    challenger. Where there is a champion, the declared model becomes ``<id>@challenger``: `promote` decides
+    between the two.
 
     Parameters
     ----------
@@ -99,7 +108,7 @@ def train(
     progress
         Called with a line of text at each step.
     take_over
-        Become champion without a comparison (a demonstration on a county of its own).
+        Replace a champion without a comparison (a demonstration on a county of its own); the gate holds.
 
     Returns
     -------
@@ -146,8 +155,11 @@ def evaluate_and_log(
         say(f"note: {one.text('en')}")
     result = replace(result, notes=[*result.notes, *about_nulls], about_nulls=about_nulls)
     tables = _tables(result, evaluation)
+    gate = judge_champion(result.experiment, result.predictions, result.leaks)
+    say(f"gate: {gate.message.text('en')}")
     say("logging run and models")
-    return TrainedRun(log_run(result, evaluation, tables, store, take_over=take_over), result, evaluation)
+    run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over)
+    return TrainedRun(run_id, result, evaluation, gate)
 
 
 def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluation:
@@ -167,6 +179,7 @@ def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None)
 def log_run(
     result: ExperimentResult,
     evaluation: Evaluation,
+    gate: GateResult,
     tables: Mapping[str, pd.DataFrame],
     store: str | Path,
     *,
@@ -177,18 +190,23 @@ def log_run(
     ruleset = rules.load_rules(exp.ruleset)
     # Who is in charge stays so until `riskmodel promote` has compared the two.
     free = take_over or tracking.find_model(f"{exp.id}@{tracking.CHAMPION}", store) is None
-    role = tracking.CHAMPION if free else tracking.CHALLENGER
+    aliases = {exp.champion: tracking.CHALLENGER}
+    if free and gate.model is not None:
+        aliases[gate.model] = tracking.CHAMPION
     with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as writer:
         writer.params(_params(result, ruleset))
         _log_metrics(writer, evaluation)
+        writer.metrics(
+            {"gate.passed": float(gate.passed)} | {f"gate.{c.id}": float(c.passed) for c in gate.checks}
+        )
         for name, frame in tables.items():
             writer.table(frame, f"tables/{name}")
         writer.document(exp.model_dump(mode="json"), "experiment.json")
-        writer.document(_facts(result, evaluation), "facts.json")
+        writer.document(_facts(result, evaluation) | {"gate": gate.summary}, "facts.json")
         for name in exp.models:
             writer.log_model(name, result.fitted[name], _card(name, result, ruleset))
         for name in exp.models:
-            writer.register(exp.id, name, (name, role) if name == exp.champion else (name,))
+            writer.register(exp.id, name, (name, aliases[name]) if name in aliases else (name,))
     return writer.run_id
 
 

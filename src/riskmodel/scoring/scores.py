@@ -29,6 +29,7 @@ SCORE_COLUMNS = [
 EXTRA_COLUMNS = [
     "flagged", "in_cohort", "registration", "persons", "income_reason", "lag_months", "pcni_low", "pcni_high",
     "verdict_depends", "doubts", "assumptions", "score", "log_odds_base", "format",
+    "model_kind",
 ]  # fmt: skip
 REFERENCE_COLUMN = "reference_income_pc"  # of counties with claims
 RECORD_COLUMNS = ("lag_months", "pcni_low", "pcni_high", "verdict_depends", "doubts")
@@ -61,8 +62,8 @@ def score(
         probability_low, probability_high, rank, tier, model, model_version, run_id, feature_set,
         data_fingerprint, ruleset, pcni, line, gap, rule_category, rule_conditions``, the three main
         ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
-        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format``,
-        and ``reference_income_pc`` where the county has claims. Probabilities are chances of the trained
+        lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format,
+        model_kind`` (which model of the run), and ``reference_income_pc`` where the county has claims. Probabilities are chances of the trained
         event within ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in
         yuan.
         ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
@@ -266,6 +267,7 @@ def _numbers(
             "rule_category": verdicts["category"],
             "rule_conditions": verdicts["conditions"],
             "format": FORMAT,
+            "model_kind": model.kind,
         }
     )
     for name in (
