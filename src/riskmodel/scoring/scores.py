@@ -64,8 +64,8 @@ def score(
         ``cause_i, contribution_i, reason_i``, and ``flagged, in_cohort, registration, persons, income_reason,
         lag_months, pcni_low, pcni_high, verdict_depends, doubts, assumptions, score, log_odds_base, format,
         model_kind`` (which model of the run), and ``reference_income_pc`` where the county has claims.
-        Probabilities are chances of the trained event within ``horizon_months`` under current support; ``contribution_i`` are log-odds; money is in
-        yuan.
+        Probabilities are chances of the trained event within ``horizon_months`` under current support;
+        ``contribution_i`` are log-odds; money is in yuan.
         ``in_cohort`` is False where the model speaks beyond what it learnt from (households below the line,
         in the register, or of unknown income already): their probability orders, but is no forecast.
 
