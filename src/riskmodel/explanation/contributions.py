@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,18 @@ def compute_contributions(
         raise UsageError("X and background must have the same columns in the same order")
     # What `CalibratedScore` wraps is explained; its affine map then carries the parts over.
     inner = model.base_ if hasattr(model, "rescale") else model
-    parts, base = _split(inner, X)
+    centre = None
     if background is not None and len(background):
-        centre = _split(inner, background)[0].mean(axis=0)
-        parts, base = parts - centre, base + float(centre.sum())
-    if inner is not model:
-        parts, base = model.rescale(parts, base)
-    assert_adds_up(parts, base, np.asarray(model.margin(X), dtype=float))
-    return pd.DataFrame(parts, index=X.index, columns=X.columns), base
+        centre = np.vstack([_split(inner, rows)[0] for _, rows in _prepared(inner, background)]).mean(axis=0)
+    parts, margin, base = np.empty(X.shape), np.empty(len(X)), 0.0
+    for at, rows in _prepared(inner, X):
+        own, base = _split(inner, rows)
+        if centre is not None:
+            own, base = own - centre, base + float(centre.sum())
+        parts[at], base = (own, base) if inner is model else model.rescale(own, base)
+        margin[at] = model.margin(rows)
+    assert_adds_up(parts, base, margin)
+    return pd.DataFrame(parts, index=X.index, columns=X.columns, copy=False), base
 
 
 def assert_adds_up(parts: np.ndarray, base: float, margin: np.ndarray) -> None:
@@ -90,24 +95,29 @@ def assert_adds_up(parts: np.ndarray, base: float, margin: np.ndarray) -> None:
         )
 
 
-def _split(model: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
+def _prepared(model: Any, X: pd.DataFrame) -> Iterable[tuple[slice, Any]]:
+    """Yield the rows as the model takes them, checked once, and tempered once for split and margin."""
+    if not (hasattr(model, "contributions") or hasattr(model, "ensemble_")):
+        raise UsageError(
+            f"{type(model).__name__} cannot be explained; models that can: linear margins "
+            "(with contributions) and boosted trees (with ensemble_)"
+        )
+    return model.prepare_rows(X) if hasattr(model, "prepare_rows") else [(slice(None), X)]
+
+
+def _split(model: Any, rows: Any) -> tuple[np.ndarray, float]:
     if hasattr(model, "contributions"):
-        return np.asarray(model.contributions(X), dtype=float), float(model.base_value_)
-    if hasattr(model, "ensemble_"):
-        return _trees(model.ensemble_, X)
-    raise UsageError(
-        f"{type(model).__name__} cannot be explained; models that can: linear margins (with contributions) "
-        "and boosted trees (with ensemble_)"
-    )
+        return np.asarray(model.contributions(rows), dtype=float), float(model.base_value_)
+    return _trees(model.ensemble_, rows)
 
 
-def _trees(ensemble: Any, X: pd.DataFrame) -> tuple[np.ndarray, float]:
+def _trees(ensemble: Any, rows: Any) -> tuple[np.ndarray, float]:
     with warnings.catch_warnings():
         # shap 0.51 makes colour maps while it is imported, by a call that matplotlib is going to drop.
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         import shap
     explainer = shap.TreeExplainer(ensemble, feature_perturbation="tree_path_dependent")
-    matrix = X.to_numpy(dtype=float)
+    matrix = rows.to_numpy(dtype=float) if isinstance(rows, pd.DataFrame) else rows.matrix
     parts = np.asarray(explainer.shap_values(matrix, check_additivity=False), dtype=float)
     return parts.reshape(matrix.shape), float(np.ravel(explainer.expected_value)[0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from riskmodel.i18n import Message
 Array = NDArray[np.float64]
 Rows = NDArray[np.bool_]
 _FOLDS = 5
+_BLOCK_VALUES = 200_000
 # Where more rows than this are given, a penalty is chosen on whole villages that hold about so many: the best
 # one is a prior variance, which does not move with the number of rows; fits on all would be most of a run.
 _CV_ROWS = 5_000
@@ -46,6 +47,22 @@ class Population:
 
     X: Any
     groups: NDArray[Any]
+
+
+@dataclass
+class PreparedRows:
+    """Rows that a model has checked, in place of X for several of its methods.
+
+    Parameters
+    ----------
+    matrix : array of shape (n, p)
+        The checked columns.
+    design : array of shape (n, k), optional
+        What a linear margin is linear in; the model makes it when it is first asked.
+    """
+
+    matrix: Array
+    design: Array | None = None
 
 
 def event_weights(target: Array, weight: float) -> Array | None:
@@ -86,9 +103,21 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         margin = self.margin(X)
         return self.classes_[(margin > 0).astype(int)]
 
+    def prepare_rows(self, X: Any) -> Iterator[tuple[slice, PreparedRows]]:
+        """Check X once and yield its rows, all or in blocks: each stands for X in this model's methods."""
+        yield slice(None), PreparedRows(self._matrix(X))
+
     def _matrix(self, X: Any) -> Array:
+        if isinstance(X, PreparedRows):
+            return X.matrix
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+        values = X.to_numpy() if isinstance(X, pd.DataFrame) else None
+        if values is None or not _are_plain(values):
+            return validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+        # Names and number are left to be checked; the full check looks at every column's type, which costs
+        # more than a linear margin of some thousand rows.
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return values
 
     def _training(self, X: Any, y: Any) -> tuple[Array, Array]:
         matrix, target = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
@@ -248,6 +277,20 @@ def import_optional(name: str, extra: str) -> Any:
         ) from exc
 
 
+def _are_plain(values: NDArray[Any]) -> bool:
+    """Say whether a frame's values are floats, some, and none infinite."""
+    if values.dtype != np.float64 or values.size == 0:
+        return False
+    return not any(np.isinf(values[rows]).any() for rows in row_blocks(values))
+
+
+def row_blocks(matrix: Array) -> Iterator[slice]:
+    """Yield slices of so many rows that a block of them stays in a processor's cache."""
+    rows = max(1, _BLOCK_VALUES // max(1, matrix.shape[1]))
+    for start in range(0, len(matrix), rows):
+        yield slice(start, start + rows)
+
+
 # A normal column has (q99 - median) / (q75 - q25) = 1.7, an exponential one 3.6, a log-normal one 6.
 _HEAVY = 3.0
 # Flags, grades and small counts have few values; a logarithm of them helps no one.
@@ -293,28 +336,52 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
             self.mean_, self.scale_ = np.zeros(len(free)), np.ones(len(free))
             self.pattern_mean_, self.pattern_scale_ = np.empty(0), np.empty(0)
             return self
-        values = self._values(raw)
+        design = self._tempered(raw)
+        values, _ = self._parts(design)
         self.mean_ = values.mean(axis=0)
         self.scale_ = _scale(values)
         marks = gaps[:, self.pattern_column_].astype(float)
         self.pattern_mean_ = marks.mean(axis=0)
         self.pattern_scale_ = _scale(marks)
-        return self._standardised(values, marks)
+        for rows in row_blocks(design):
+            self._standardise(design[rows])
+        return design
 
     def transform(self, X: Any) -> Array:
         """Return the standardised columns followed by the indicator columns."""
         raw = np.asarray(X, dtype=float)
-        return self._standardised(self._values(raw), np.isnan(raw[:, self.pattern_column_]).astype(float))
+        return self._tempered(raw, standardise=True)
 
-    def _standardised(self, values: Array, marks: Array) -> Array:
-        """Put tempered values and marks side by side, both standardised; they are written over."""
+    def _tempered(self, raw: Array, standardise: bool = False) -> Array:
+        """Return tempered values and marks of gaps side by side, a block of rows at a time."""
+        # As X lies in memory: means of columns that lie row by row would end in other last digits.
+        lies: Literal["F", "C"] = "F" if raw.shape[1] > 1 and raw.strides[0] < raw.strides[1] else "C"
+        out = np.empty((len(raw), raw.shape[1] + len(self.pattern_column_)), order=lies)
+        logged = np.flatnonzero(np.isfinite(self.log_scale_))
+        for rows in row_blocks(out):
+            values, marks = self._parts(out[rows])
+            np.clip(np.where(np.isnan(raw[rows]), self.median_, raw[rows]), self.low_, self.high_, out=values)
+            part = values[:, logged]
+            values[:, logged] = np.sign(part) * np.log1p(np.abs(part) / self.log_scale_[logged])
+            marks[:] = np.isnan(raw[rows][:, self.pattern_column_])
+            if standardise:
+                self._standardise(out[rows])
+        return out
+
+    def _parts(self, design: Array) -> tuple[Array, Array]:
+        """Return the values' columns of a design and those of the marks."""
+        p = len(self.median_)
+        return design[:, :p], design[:, p:]
+
+    def _standardise(self, design: Array) -> None:
+        """Standardise rows of a design in place."""
+        values, marks = self._parts(design)
         for part, mean, scale in (
             (values, self.mean_, self.scale_),
             (marks, self.pattern_mean_, self.pattern_scale_),
         ):
             part -= mean
             part /= scale
-        return np.hstack([values, marks])
 
     def describe(self, names: Sequence[str]) -> pd.DataFrame:
         """Return what is done to each column of the design, in order: gap, limits, logarithm, mean, scale."""
@@ -339,15 +406,10 @@ class DesignMatrix(TransformerMixin, BaseEstimator):
 
     def to_columns(self, contributions: Array) -> Array:
         """Add the indicators' contributions to the raw columns they stand for."""
-        p = len(self.median_)
-        return contributions[:, :p] + contributions[:, p:] @ self.pattern_shares_
-
-    def _values(self, raw: Array) -> Array:
-        filled = np.clip(np.where(np.isnan(raw), self.median_, raw), self.low_, self.high_)
-        logged = np.isfinite(self.log_scale_)
-        part = filled[:, logged]
-        filled[:, logged] = np.sign(part) * np.log1p(np.abs(part) / self.log_scale_[logged])
-        return filled
+        values, marks = self._parts(contributions)
+        shared = marks @ self.pattern_shares_
+        shared += values
+        return shared
 
     def _learn_patterns(self, gaps: NDArray[np.bool_]) -> None:
         partly = np.flatnonzero(gaps.any(axis=0) & ~gaps.all(axis=0))

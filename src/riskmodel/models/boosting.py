@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -262,7 +262,7 @@ class LightBoosting(Boosting):
         return np.asarray(parts, dtype=float)[:, :-1]
 
     def _booster(self) -> Any:
-        return import_optional("lightgbm", "boost").Booster(model_str=self.text_)
+        return _parsed(self.text_)
 
     def _params(self, signs: Any) -> dict[str, Any]:
         return {
@@ -278,6 +278,11 @@ class LightBoosting(Boosting):
     ) -> Any:
         # Names would have to be free of brackets and colons; positions are enough.
         return lgb.Dataset(matrix, target, weight=weight, params={"verbosity": -1}, reference=reference)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    return import_optional("lightgbm", "boost").Booster(model_str=text)
 
 
 MODELS.register(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,8 +21,10 @@ from riskmodel.models.base import (
     Array,
     DesignMatrix,
     MarginClassifier,
+    PreparedRows,
     event_weights,
     penalty_folds,
+    row_blocks,
     village_codes,
 )
 from riskmodel.models.calibrated import VennAbers, VennAbersScore
@@ -43,9 +45,17 @@ class LinearMargin(MarginClassifier):
         """Return what of X goes into the design: all of it."""
         return matrix
 
-    def _design(self, X: Any) -> Array:
+    def prepare_rows(self, X: Any) -> Iterator[tuple[slice, PreparedRows]]:
+        """Check X once and yield its rows in blocks."""
         matrix = self._matrix(X)
-        return self.design_.transform(self._selected(matrix))
+        for rows in row_blocks(matrix):
+            yield rows, PreparedRows(matrix[rows])
+
+    def _design(self, X: Any) -> Array:
+        rows = X if isinstance(X, PreparedRows) else PreparedRows(self._matrix(X))
+        if rows.design is None:
+            rows.design = self.design_.transform(self._selected(rows.matrix))
+        return rows.design
 
     def margin(self, X: Any) -> Array:
         """Return the log-odds of the event."""
