@@ -10,6 +10,7 @@ import pytest
 from riskmodel import evaluation as ev
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation.compare import POOLED
+from riskmodel.evaluation.compare import _verdict as decide
 
 
 def stated(comparison):
@@ -124,9 +125,9 @@ def test_missing_ranks_come_last_within_the_flagged():
 
 def test_a_better_model_a_better_rule_and_no_difference_are_told_apart(make_predictions):
     good, bad = 0.3, 6.0
-    won = ev.compare(make_predictions(noise={"rule": bad, "logit": good}), {"share": 0.1}, replicates=300)
-    lost = ev.compare(make_predictions(noise={"rule": good, "logit": bad}), {"share": 0.1}, replicates=300)
-    level = ev.compare(make_predictions(noise={"rule": 1.0, "logit": 1.0}), {"share": 0.1}, replicates=300)
+    won = ev.compare(make_predictions(noise={"rule": bad, "logit": good}), {"share": 0.05}, replicates=300)
+    lost = ev.compare(make_predictions(noise={"rule": good, "logit": bad}), {"share": 0.05}, replicates=300)
+    level = ev.compare(make_predictions(noise={"rule": 1.0, "logit": 1.0}), {"share": 0.05}, replicates=300)
     assert won.primary["verdict"].tolist() == ["model"]
     assert lost.primary["verdict"].tolist() == ["baseline"]
     assert level.primary["verdict"].tolist() == ["none"]
@@ -152,6 +153,8 @@ def test_identical_orderings_show_no_difference(predictions):
     # Nor where it was declared beforehand and its interval alone decides: [0, 0] touches zero.
     declared = ev.compare(frame, {"share": 0.2}, replicates=100, primary="logit").primary.iloc[0]
     assert (declared["declared"], declared["verdict"]) == (True, "none")
+    # Nor where p by sign flips is small and the interval, made otherwise, still touches zero.
+    assert decide(declared.to_dict() | {"p_holm": 0.03}, 0.95) == "none"
 
 
 def test_paired_interval_is_that_of_the_difference_on_the_same_villages(predictions):
@@ -193,7 +196,71 @@ def test_folds_stand_beside_the_pool_and_add_up(predictions):
     for end in ("baseline", "model"):
         assert (table[f"hits_{end}_worst"] <= table[f"hits_{end}"]).all()
         assert (table[f"hits_{end}"] <= table[f"hits_{end}_best"]).all()
-    assert (table["p_holm"] >= table["p_bootstrap"]).all()
+    tested = (table["scope"] == POOLED) & (table["at"] == "budget")
+    assert (table.loc[tested, "p_holm"] >= table.loc[tested, "p_bootstrap"]).all()
+
+
+def test_only_the_pooled_rows_at_the_declared_visits_are_tested(predictions):
+    table = ev.compare(predictions, {"share": 0.05}, primary="logit", replicates=50).table
+    tested = (table["scope"] == POOLED) & (table["at"] == "budget")
+    assert (table["tested"] == tested).all()
+    # One test was declared, and it stands once; folds and other numbers of visits have intervals only.
+    assert table.loc[table["declared"], ["scope", "at", "model"]].to_numpy().tolist() == [
+        [POOLED, "budget", "logit"]
+    ]
+    others = table[~tested]
+    p = ["p_bootstrap", "p_error", "p_holm", "mcnemar_p", "delong_z", "delong_p"]
+    assert others[p].isna().all(axis=None)
+    assert others["delta_low"].notna().all()
+    assert set(others["verdict"]) == {""}
+    assert "described, not tested" in stated_all(table)
+
+
+def stated_all(table):
+    """Return the sentences of rows that were not tested."""
+    rows = table[~table["tested"]]
+    found = ev.Comparison(rows, rows, []).verdicts({"zh": "返贫的户次", "en": "returns"})
+    assert not any("p = " in message.text(lang) for message in found for lang in ("zh", "en"))
+    return " ".join(message.text("en") for message in found)
+
+
+def test_models_of_other_runs_on_the_same_test_set_are_in_the_family(predictions):
+    alone = ev.compare(predictions, {"share": 0.05}, primary="logit", replicates=50).primary
+    beside = ev.compare(
+        predictions, {"share": 0.05}, primary="logit", other_tests=[1e-4, 0.5, float("nan")], replicates=50
+    ).primary
+    a, b = (found.set_index("model").loc["boosting"] for found in (alone, beside))
+    assert (a["holm_tests"], b["holm_tests"]) == (1, 3)
+    assert b["p_holm"] == pytest.approx(ev.holm([b["p_bootstrap"], 1e-4, 0.5])[0])
+    # The declared test is one, whatever else was compared.
+    assert beside.set_index("model").loc["logit", ["p_holm", "holm_tests"]].tolist() == [
+        alone.set_index("model").loc["logit", "p_bootstrap"], 1,
+    ]  # fmt: skip
+
+
+def test_few_villages_are_tested_by_sign_flips_and_under_eight_there_is_no_test(make_predictions):
+    noise = {"rule": 2.0, "logit": 0.3}
+    twelve = ev.compare(make_predictions(noise=noise, villages=12), {"share": 0.1}, replicates=200)
+    row = twelve.primary.iloc[0]
+    assert (row["method"], row["n_villages"], row["p_error"]) == ("sign_flip", 12, 0.0)
+    assert row["delta_low"] <= row["delta_recall"] <= row["delta_high"]
+    assert row["p_bootstrap"] * 2**12 == pytest.approx(round(row["p_bootstrap"] * 2**12))
+    seven = ev.compare(make_predictions(noise=noise, villages=7), {"share": 0.1}, replicates=200)
+    row = seven.primary.iloc[0]
+    assert (row["method"], row["verdict"]) == ("too_few", "none")
+    assert row[["delta_low", "delta_high", "p_bootstrap"]].isna().all()
+    assert "nothing is tested" in " ".join(note.text("en") for note in seven.notes)
+
+
+def test_a_list_that_is_mostly_not_flagged_is_not_called_the_rules(predictions):
+    frame = predictions[predictions["model"] != "boosting"].copy()
+    frame["flagged"] = frame["rule_rank"] <= 20
+    found = ev.compare(frame, {"share": 0.05}, replicates=20)
+    said = stated(found)
+    assert "distance to the line" in said["verdict_en"][0]
+    assert "the rule list" not in said["verdict_en"][0]
+    assert "距线远近" in said["verdict_zh"][0]
+    assert "it is called that" in " ".join(note.text("en") for note in found.notes)
 
 
 def test_the_declared_model_is_decided_by_its_interval_and_the_others_after_holm(make_predictions):
@@ -211,8 +278,8 @@ def test_the_declared_model_is_decided_by_its_interval_and_the_others_after_holm
     assert judged.loc["logit", "verdict"] == ("model" if judged.loc["logit", "delta_low"] > 0 else "none")
     for _, row in others.iterrows():
         assert (row["verdict"] == "none") == (row["p_holm"] >= 0.05)
-        assert f"p = {row['p_holm']:.3f} (Holm)" in row["verdict_en"]
-        assert f"p = {row['p_holm']:.3f}（Holm 校正）" in row["verdict_zh"]
+        assert f"p = {row['p_holm']:.3f} (Holm over 5 tests)" in row["verdict_en"]
+        assert f"p = {row['p_holm']:.3f}（Holm 校正，共 5 个检验）" in row["verdict_zh"]
     # An interval off zero that Holm does not let pass: the very case in which the two used to disagree.
     apart = (others["delta_low"] > 0) & (others["p_holm"] >= 0.05)
     assert apart.any()
@@ -252,7 +319,7 @@ def test_notes_name_nulls_few_villages_and_a_leak(predictions):
     notes = ev.compare(frame, {"share": 0.05}, replicates=20).notes
     said = " ".join(note.text("en") for note in notes)
     assert "without a label" in said
-    assert "villages: the intervals are rough" in said
+    assert "the test flips the signs of the villages' differences" in said
     assert "suspect a leak" in said
     assert "their own ranking" in said
 

@@ -149,7 +149,7 @@ def test_net_benefit_curve_is_the_single_threshold_many_times():
 
 def test_fixed_lists_are_compared_by_recounting_the_drawn_villages():
     rng = np.random.default_rng(3)
-    villages = pd.DataFrame({"township": "t", "village": rng.integers(0, 12, 400)})
+    villages = pd.DataFrame({"township": "t", "village": rng.integers(0, 60, 400)})
     y, first, second = (rng.random((3, 400)) < [[0.1], [0.3], [0.5]]).astype(float)
     recalls = compare_fixed_lists(y, {"first": first, "second": second}, villages, replicates=50, seed=4)
     change = recalls.difference("second", "first")

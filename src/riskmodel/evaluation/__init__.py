@@ -5,7 +5,7 @@ on the tidy frame of predictions: ``household_id, as_of, fold, township, village
 probability, y, flagged, rule_rank``. They return numbers, codes and messages (`riskmodel.i18n.Message`).
 """
 
-from riskmodel.evaluation.compare import Comparison, compare
+from riskmodel.evaluation.compare import Comparison, baseline_words, compare
 from riskmodel.evaluation.curves import net_benefit, net_benefit_curve, reliability
 from riskmodel.evaluation.lead_time import (
     SCORE_PREFIX,
@@ -29,12 +29,10 @@ from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_met
 from riskmodel.evaluation.paired_lists import (
     DeLong,
     Difference,
-    VisitsEquivalent,
     compare_fixed_lists,
     delong,
     holm,
     mcnemar_exact,
-    visits_equivalent,
 )
 from riskmodel.evaluation.power import (
     comparison_power,
@@ -80,6 +78,7 @@ from riskmodel.evaluation.summary import (
     pooled_metrics,
 )
 from riskmodel.evaluation.true_risk import TrueRiskReport, compare_with_true_risk, true_risk_messages
+from riskmodel.evaluation.visits_equivalent import VisitsEquivalent, visits_equivalent
 from riskmodel.planning import (
     DISCORDANT,
     LIFTS,
@@ -111,6 +110,7 @@ __all__ = [
     "auc",
     "auc_kernel",
     "average_precision",
+    "baseline_words",
     "brier",
     "calibration_intercept",
     "calibration_slope",

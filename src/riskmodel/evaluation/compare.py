@@ -1,12 +1,14 @@
 """Rules against models at the same number of visits on the same households, as a proper test.
 
 Primary: the difference in recall (minus the difference in exclusion error) of the two pure orderings at the
-budget, with a paired village-bootstrap interval. At one budget every other list measure follows from it.
+declared visits, pooled over the test dates, with a paired interval. At one budget every other list measure
+follows from it. Only these rows are tested: folds, other numbers of visits and lists as deployed have
+intervals, and no p value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation.cluster_tests import FEW_CLUSTERS, LEAST_CLUSTERS
 from riskmodel.evaluation.list_metrics import crra_welfare, targeting_measures
 from riskmodel.evaluation.lists import (
     Budget,
@@ -31,10 +34,12 @@ from riskmodel.evaluation.lists import (
 from riskmodel.evaluation.metrics import LEAKAGE_AUC
 from riskmodel.evaluation.paired_lists import (
     RULE,
+    ClusterHits,
     PairedLists,
     PairedRecalls,
     common_rows,
     delong,
+    few_clusters,
     holm,
     mcnemar_exact,
     pair_lists,
@@ -46,14 +51,14 @@ from riskmodel.evaluation.predictions import (
     resampled_units,
     village_resamples,
 )
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, section
 from riskmodel.models import model_names
 
 POOLED = "pooled"
 _BASELINE = "baseline"
 TARGETING = ("targeting_differential", "targeting_differential_errors", "cgh", "bpac")
-# With fewer clusters percentile intervals are known to be too short (Cameron, Gelbach and Miller 2008).
-_FEW_VILLAGES = 30
+# Nothing but the one test and its family has these.
+_P_VALUES = ("p_bootstrap", "p_error", "mcnemar_p", "delong_z", "delong_p")
 # A list by what it is cut at and whose it is: its order, and the visits at each date.
 NamedLists = dict[tuple[str, str], tuple[Ranking, Codes]]
 
@@ -107,7 +112,8 @@ def compare(
     *,
     baseline: str = RULE,
     primary: str | None = None,
-    replicates: int = 1000,
+    other_tests: Sequence[float] = (),
+    replicates: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> Comparison:
@@ -128,8 +134,10 @@ def compare(
         ``"rule"``, or a model's name to compare the others with (past income, say); its list is then
         ordered by its score.
     primary
-        The one model that was declared beforehand to be tested: its interval decides as it stands. The others
-        (all, where none is named) are decided by Holm's correction among themselves.
+        The one model that was declared beforehand to be tested: its interval and p value decide as they
+        stand. The others (all, where none is named) are one family, decided after Holm's correction.
+    other_tests
+        P values of models that other runs compared on the same test set: they belong to the family.
     replicates, seed, level
         Village resamples and level of the intervals.
 
@@ -141,15 +149,18 @@ def compare(
         events ``both, baseline_only, model_only, neither``; ``hits_baseline, hits_model`` with ``_worst,
         _best`` over ties; ``recall_baseline, recall_model, precision_baseline, precision_model``;
         ``delta_recall, delta_low, delta_high`` (model minus baseline; the interval is never adjusted),
-        ``delta_exclusion_error`` (its negative), ``p_bootstrap, p_holm`` (among the models that were not
-        declared; the declared one's stays as it is), ``declared``; ``delta_recall_persons`` with ``_low,
-        _high``;
+        ``delta_exclusion_error`` (its negative), ``low_error, high_error`` (Monte-Carlo, of the ends);
+        ``method`` {bootstrap, sign_flip, too_few} by how many clusters there are; ``tested`` (pooled and at
+        the budget; elsewhere no p value is given), ``p_bootstrap`` with ``p_error`` (Monte-Carlo), ``p_holm``
+        (among the models that were not declared; the declared one's stays as it is) over ``holm_tests``
+        tests, ``declared`` (the one row that was declared); ``delta_recall_persons`` with ``_low, _high``;
         ``overlap`` (Jaccard); derived, for both lists (``_baseline, _model``): ``targeting_differential``,
         ``targeting_differential_errors, cgh, bpac``, person-weighted ``exclusion_error_persons,
         inclusion_error_persons, cgh_persons``, and ``welfare`` where incomes of the outcome's year are known
         (see `targeting` and `crra_welfare`); description only: ``mcnemar_p, auc_baseline, auc_model,
         delong_z, delong_p``;
-        ``verdict`` {model, baseline, none}; an interval that cannot be computed shows no difference.
+        ``verdict`` {model, baseline, none}, "" where nothing was tested; an interval that cannot be computed
+        shows no difference.
         ``deployed``: ``scope, model, list`` {rules+model, rules+rules, rules+random}, ``visits, hits,
         hits_sd`` (random only), ``recall, delta_recall, delta_low, delta_high`` (against rules+rules).
 
@@ -173,14 +184,28 @@ def compare(
         tables.append(table.assign(scope=scope, baseline=baseline, n_null=null))
         deployed_tables.append(deployed.assign(scope=scope))
     table = pd.concat(tables, ignore_index=True)
-    table["declared"] = table["model"] == primary
-    table["p_holm"] = table.groupby(["scope", "at", "declared"], sort=False)["p_bootstrap"].transform(holm)
-    table["verdict"] = [_verdict(row, level) for row in table.to_dict("records")]
+    table = _decide(table, primary, other_tests, level)
     table = _columns_first(table, ["scope", "at", "baseline", "model"])
     deployed = _columns_first(pd.concat(deployed_tables, ignore_index=True), ["scope", "model", "list"])
     drawn = village_resamples(resampled_units(wide), 0, seed)
     notes = [*_notes(_pooled_rows(table), unscored), *_strata_notes(drawn)]
     return Comparison(table, deployed, notes, level)
+
+
+def _decide(
+    table: pd.DataFrame, primary: str | None, other_tests: Sequence[float], level: float
+) -> pd.DataFrame:
+    """Mark what is tested, correct the family, and say which list is better."""
+    tested = (table["scope"] == POOLED) & (table["at"] == "budget")
+    table = table.assign(tested=tested, declared=tested & (table["model"] == primary))
+    table.loc[~tested, list(_P_VALUES)] = np.nan
+    family = tested & ~table["declared"]
+    everyone = np.r_[table.loc[family, "p_bootstrap"], np.asarray(other_tests, dtype=float)]
+    table["p_holm"] = table["p_bootstrap"]
+    table.loc[family, "p_holm"] = holm(everyone)[: int(family.sum())]
+    table["holm_tests"] = np.where(family, np.count_nonzero(~np.isnan(everyone)), np.where(tested, 1, 0))
+    table["verdict"] = [_verdict(row, level) if row["tested"] else "" for row in table.to_dict("records")]
+    return table
 
 
 def _pooled_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -221,7 +246,11 @@ def _compare_scope(
         name: list_kernel(lists.y, lists.date, order, quota, lists.persons, resamples.units())
         for name, (order, quota) in named.items()
     }
-    recalls = PairedRecalls(kernels, resamples, level)
+    few = None
+    if few_clusters(resamples):
+        members = {name: list_members(lists.date, order, quota) for name, (order, quota) in named.items()}
+        few = ClusterHits.of(lists.y, lists.persons, members, resamples.units(), seed)
+    recalls = PairedRecalls(kernels, resamples, level, few)
     rows = [_comparison_row(lists, at, model, named, recalls) for at in limits for model in models]
     as_deployed = [row for model in models for row in _deployed_rows(lists, model, named, recalls)]
     return pd.DataFrame(rows), pd.DataFrame(as_deployed)
@@ -268,7 +297,8 @@ def _comparison_row(
         "precision_baseline": ratio_or_nan((event & baseline_list).sum(), visits),
         "precision_model": ratio_or_nan((event & model_list).sum(), visits),
         "delta_recall": primary.delta, "delta_low": primary.low, "delta_high": primary.high,
-        "delta_exclusion_error": -primary.delta, "p_bootstrap": primary.p,
+        "low_error": primary.low_error, "high_error": primary.high_error, "method": primary.method,
+        "delta_exclusion_error": -primary.delta, "p_bootstrap": primary.p, "p_error": primary.p_error,
         "delta_recall_persons": persons.delta, "delta_recall_persons_low": persons.low,
         "delta_recall_persons_high": persons.high,
         "overlap": ratio_or_nan((model_list & baseline_list).sum(), union),
@@ -320,26 +350,33 @@ def _deployed_rows(
 
 
 def _verdict(row: Mapping[Any, Any], level: float) -> str:
-    """Return which list is better: the declared model by its interval, the others after Holm's correction."""
+    """Return which list is better: by p, and by the interval for the declared model."""
     low, high = float(row["delta_low"]), float(row["delta_high"])
-    if row["declared"]:
-        return "model" if low > 0 else "baseline" if high < 0 else "none"
     # Without an interval there is no test either.
     if not (low == low and float(row["p_holm"]) < 1 - level):
         return "none"
+    if row["declared"]:
+        return "model" if low > 0 else "baseline" if high < 0 else "none"
     return "model" if row["delta_recall"] > 0 else "baseline"
 
 
 def _verdict_message(row: Mapping[Any, Any], level: float, event: Mapping[str, str]) -> Message:
-    names = {"model": model_names(str(row["model"])), "baseline": model_names(str(row["baseline"]))}
-    points = {name: 100 * float(row[f"delta_{name}"]) for name in ("recall", "low", "high")}
+    names = {"model": model_names(str(row["model"])), "baseline": baseline_words(row)}
+    points = {
+        name: 100 * float(row[name if name.endswith("error") else f"delta_{name}"])
+        for name in ("recall", "low", "high", "low_error", "high_error")
+    }
     interval = Message("evaluation.verdict.no interval")
     if points["low"] == points["low"]:
-        test = "declared" if row["declared"] else "holm"
+        test = "described" if not row["tested"] else "declared" if row["declared"] else "holm"
+        values = {name: row[name] for name in ("p_error", "holm_tests")} | {"p": row["p_holm"]}
+        error = max(points["low_error"], points["high_error"])
+        method = Message(f"evaluation.verdict.method {row['method']}")
         interval = Message(
-            f"evaluation.verdict.interval {test}", {**points, "level": level, "p": row["p_holm"]}
+            f"evaluation.verdict.interval {test}",
+            {**points, **values, "level": level, "error": error, "method": method},
         )
-    conclusion = Message(f"evaluation.verdict.better {row['verdict']}", names)
+    conclusion = Message(f"evaluation.verdict.better {row['verdict'] or 'described'}", names)
     counts = ("visits", "n_events", "hits_baseline", "hits_model", "both", "baseline_only", "model_only")
     values = {name: row[name] for name in (*counts, "neither")}
     return Message(
@@ -347,6 +384,29 @@ def _verdict_message(row: Mapping[Any, Any], level: float, event: Mapping[str, s
         {**values, **names, "event": event, "delta": points["recall"], "interval": interval,
          "conclusion": conclusion},
     )  # fmt: skip
+
+
+def by_distance(row: Mapping[Any, Any]) -> bool:
+    """Say whether under half of the official list is flagged: distance to the line makes the rest."""
+    return bool(row["baseline"] == RULE and 2 * int(row["topped_up"]) > int(row["visits"]))
+
+
+def baseline_words(row: Mapping[Any, Any]) -> Mapping[str, str]:
+    """Return what the list compared with is: the rules', or distance to the line where they flag too few.
+
+    Parameters
+    ----------
+    row
+        Of a comparison: ``baseline, visits, topped_up``.
+
+    Returns
+    -------
+    mapping of language to text
+        The rules' list is named after them where at least half of its visits are flagged.
+    """
+    if by_distance(row):
+        return section("evaluation.verdict.distance")
+    return model_names(str(row["baseline"]))
 
 
 def _strata_notes(drawn: Resamples) -> list[Message]:
@@ -360,18 +420,21 @@ def _strata_notes(drawn: Resamples) -> list[Message]:
 
 def _notes(pooled: pd.DataFrame, unscored: int) -> list[Message]:
     """Return what was left out of a comparison and what weakens it."""
-    first = pooled.iloc[0]
+    first = pooled.iloc[0].to_dict()
     values = {name: int(first[name]) for name in ("n_null", "n_villages", "flagged", "topped_up", "cut")}
     by_rules = first["baseline"] == RULE
+    limits = {"few": FEW_CLUSTERS, "least": LEAST_CLUSTERS}
     applies = {
         "no label": values["n_null"],
         "not scored": unscored,
-        "few villages": values["n_villages"] < _FEW_VILLAGES,
+        "too few villages": first["method"] == "too_few",
+        "few villages": first["method"] == "sign_flip",
         "topped up": by_rules and values["topped_up"],
+        "distance": by_distance(first),
         "cut": by_rules and values["cut"],
     }
     notes = [
-        Message(f"evaluation.notes.{key}", {**values, "unscored": unscored})
+        Message(f"evaluation.notes.{key}", {**values, **limits, "unscored": unscored})
         for key, true in applies.items()
         if true
     ]

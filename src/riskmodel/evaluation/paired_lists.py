@@ -1,8 +1,7 @@
 """Two lists on the same households: their orders, their recall with a paired interval, and descriptive tests.
 
 McNemar and DeLong take households as independent; villages and repeated as-of dates make them too sure.
-They are reported as description; the village bootstrap of `compare` decides. Visits equivalent says what a
-better list is worth: how many more visits in the rules' order find as much.
+They are reported as description; the village bootstrap of `compare` decides.
 """
 
 from __future__ import annotations
@@ -17,19 +16,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, norm, rankdata
 
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation.cluster_tests import (
+    FEW_CLUSTERS,
+    LEAST_CLUSTERS,
+    Estimate,
+    binomial_error,
+    bootstrap_t_interval,
+    sign_flip_p,
+)
 from riskmodel.evaluation.lists import (
-    Budget,
     Codes,
     ListCounts,
     Ranking,
     fixed_list_kernel,
-    list_kernel,
-    quotas,
     rank_rows,
-    ratio_or_nan,
-    running_sums,
 )
-from riskmodel.evaluation.metrics import METRICS, Array, Metric
+from riskmodel.evaluation.metrics import Array
 from riskmodel.evaluation.predictions import (
     CLUSTER,
     KEY,
@@ -37,14 +39,14 @@ from riskmodel.evaluation.predictions import (
     VILLAGE,
     Predictions,
     Resamples,
-    check_predictions,
     float_column,
-    percentile_interval,
+    interval_with_errors,
     resampled_units,
     sorted_codes,
     two_sided_p,
     village_resamples,
 )
+from riskmodel.evaluation.units import Units
 
 RULE = "rule"
 # Income per head over the outcome's year, and the line: what welfare is measured by, where they are known.
@@ -131,24 +133,74 @@ def score_from_ranking(ranking: Ranking, date: Codes) -> Array:
 
 
 class Difference(NamedTuple):
-    """One list's recall minus another's."""
+    """One list's recall minus another's.
+
+    Attributes
+    ----------
+    delta, low, high
+        The difference and its interval; NaN where there are too few clusters.
+    p
+        Two-sided, of equal lists.
+    low_error, high_error, p_error
+        Monte-Carlo errors: how far another seed may move the figure.
+    method
+        ``bootstrap``; ``sign_flip`` where clusters are few (test by sign flips, interval by bootstrap-t);
+        ``too_few``.
+    """
 
     delta: float
     low: float
     high: float
     p: float
+    low_error: float = float("nan")
+    high_error: float = float("nan")
+    p_error: float = float("nan")
+    method: str = "bootstrap"
+
+
+@dataclass(frozen=True)
+class ClusterHits:
+    """What fixed lists hold in each cluster: for the test where clusters are few.
+
+    Attributes
+    ----------
+    hits
+        List to hits by cluster, shape (clusters, 2): households, and persons in them.
+    events : array of shape (clusters, 2)
+        Events by cluster, likewise.
+    seed
+        Draws the flips.
+    """
+
+    hits: Mapping[Any, Array]
+    events: Array
+    seed: int
+
+    @classmethod
+    def of(
+        cls, y: Array, persons: Array, lists: Mapping[Any, NDArray[np.bool_]], units: Units, seed: int
+    ) -> ClusterHits:
+        """Add events and hits of lists, a row's membership each, up by cluster."""
+        held = np.column_stack([y, y * persons])
+        hits = {name: units.sums(held * on[:, None]) for name, on in lists.items()}
+        return cls(hits, units.sums(held), seed)
 
 
 class PairedRecalls:
     """Recall of named lists on the rows themselves and on every village resample, paired.
 
-    Kernels are prepared for the units of the resamples.
+    Kernels are prepared for the units of the resamples. With ``few`` the lists' hits by cluster decide where
+    clusters are few.
     """
 
     def __init__(
-        self, kernels: Mapping[Any, Callable[[Array], ListCounts]], resamples: Resamples, level: float
+        self,
+        kernels: Mapping[Any, Callable[[Array], ListCounts]],
+        resamples: Resamples,
+        level: float,
+        few: ClusterHits | None = None,
     ) -> None:
-        self.level, self.resamples = level, resamples
+        self.level, self.resamples, self._few = level, resamples, few
         self._column = {name: i for i, name in enumerate(kernels)}
 
         def recalls(weight: Array) -> Array:
@@ -168,10 +220,33 @@ class PairedRecalls:
     def difference(self, name: Any, other: Any, *, persons: bool = False) -> Difference:
         """Return a list's recall minus another's, with the paired interval."""
         first, second, which = self._column[name], self._column[other], int(persons)
-        drawn = self._drawn[:, first, which] - self._drawn[:, second, which]
-        low, high = percentile_interval(drawn, self.level)
         delta = float(self._point[first, which] - self._point[second, which])
-        return Difference(delta, low, high, two_sided_p(drawn))
+        if self._few is not None and few_clusters(self.resamples):
+            return _few_difference(delta, self._few, name, other, which, self.resamples, self.level)
+        drawn = self._drawn[:, first, which] - self._drawn[:, second, which]
+        low, high = interval_with_errors(drawn, self.level)
+        p, usable = two_sided_p(drawn), int(np.sum(~np.isnan(drawn)))
+        error = 2 * binomial_error(p / 2, usable) if usable else float("nan")
+        return Difference(delta, low.value, high.value, p, low.error, high.error, error)
+
+
+def few_clusters(resamples: Resamples) -> bool:
+    """Say whether clusters are too few for percentiles; strata are resampled as their design asks."""
+    return resamples.n_villages < FEW_CLUSTERS and not resamples.strata
+
+
+def _few_difference(
+    delta: float, few: ClusterHits, name: Any, other: Any, which: int, resamples: Resamples, level: float
+) -> Difference:
+    if resamples.n_villages < LEAST_CLUSTERS or not len(resamples.counts):
+        nan = float("nan")
+        return Difference(delta, nan, nan, nan, method="too_few")
+    apart, events = few.hits[name][:, which] - few.hits[other][:, which], few.events[:, which]
+    low, high = bootstrap_t_interval(apart, events, resamples.counts, level)
+    p = sign_flip_p(apart, few.seed) if events.sum() else Estimate(float("nan"), float("nan"))
+    return Difference(
+        delta, low.value, high.value, p.value, low.error, high.error, p.error, method="sign_flip"
+    )
 
 
 def compare_fixed_lists(
@@ -204,10 +279,10 @@ def compare_fixed_lists(
     event = np.asarray(y, dtype=float)
     resamples = village_resamples(villages, replicates, seed)
     units = resamples.units()
-    kernels = {
-        name: fixed_list_kernel(event, np.asarray(on, dtype=float), units) for name, on in lists.items()
-    }
-    return PairedRecalls(kernels, resamples, level)
+    members = {name: np.asarray(on, dtype=bool) for name, on in lists.items()}
+    kernels = {name: fixed_list_kernel(event, on.astype(float), units) for name, on in members.items()}
+    few = ClusterHits.of(event, np.ones(len(event)), members, units, seed)
+    return PairedRecalls(kernels, resamples, level, few)
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
@@ -326,147 +401,3 @@ def holm(p: ArrayLike) -> Array:
     out = np.full(values.shape, np.nan)
     out[order] = np.minimum(np.maximum.accumulate(values[order] * steps), 1)
     return out
-
-
-# The other direction of the trade: what this many more visits buy the rules.
-MORE_VISITS = (1.1, 1.25, 1.5, 2.0)
-
-
-@dataclass(frozen=True)
-class VisitsEquivalent:
-    """What better prediction is worth in visits.
-
-    Attributes
-    ----------
-    visits
-        Of the model's list, over all dates.
-    recall_model, recall_baseline
-        At these visits.
-    ratio, low, high
-        Rule-ordered visits that reach the model's recall, over the model's visits; below 1 the rules need
-        fewer. Village bootstrap. NaN where the model finds nothing.
-    extra_visits
-        (ratio − 1) · visits.
-    more
-        ``factor, recall_baseline, gain, gain_model``: the rules' recall at that many times the visits, what
-        that gains over the budget, and what the model gains at the budget itself.
-    """
-
-    visits: int
-    recall_model: float
-    recall_baseline: float
-    ratio: float
-    low: float
-    high: float
-    extra_visits: float
-    more: pd.DataFrame
-
-
-def visits_equivalent(
-    predictions: pd.DataFrame,
-    budget: Budget | Mapping[str, Any],
-    model: str,
-    *,
-    baseline: str = RULE,
-    replicates: int = 400,
-    seed: int = 0,
-    level: float = 0.95,
-) -> VisitsEquivalent:
-    """Measure how many visits in the rules' order find as much as a model's list at the budget.
-
-    Parameters
-    ----------
-    predictions
-        As for `compare`.
-    budget
-        Visits at each as-of date; the rules' list grows by the same factor at every date.
-    model
-        Whose list it is.
-    baseline
-        ``"rule"`` or the model that it is compared with.
-    replicates, seed, level
-        Village resamples and level of the interval.
-
-    Returns
-    -------
-    VisitsEquivalent
-        The ratio of visits with its interval, and the other direction of the trade.
-
-    Raises
-    ------
-    InputRefused
-        As `compare`.
-    """
-    checked = check_predictions(predictions, ("persons", "flagged", "rule_rank"))
-    lists = pair_lists(common_rows(checked)[0], checked.models, baseline)
-    quota = quotas(lists.date, Budget.of(budget))
-    order = rank_rows(lists.date, -lists.scores[model])
-    kernel = _ratio_kernel(lists, order, quota)
-    resamples = village_resamples(lists.villages, replicates, seed)
-    low, high = percentile_interval(resamples.run(kernel), level)
-    ratio, visits = float(kernel(np.ones((1, len(lists.y))))[0]), int(quota.sum())
-
-    def recall(ranking: Ranking, visits_by_date: Codes) -> float:
-        counts = list_kernel(lists.y, lists.date, ranking, visits_by_date)(np.ones((1, len(lists.y))))
-        return ratio_or_nan(counts.hits[0], counts.events[0])
-
-    recall_model, recall_baseline = recall(order, quota), recall(lists.baseline, quota)
-    rows = []
-    for factor in MORE_VISITS:
-        more = np.minimum(np.bincount(lists.date), np.rint(quota * factor)).astype(np.int64)
-        recall_at_factor = recall(lists.baseline, more)
-        rows.append({
-            "factor": factor, "recall_baseline": recall_at_factor, "gain": recall_at_factor - recall_baseline,
-            "gain_model": recall_model - recall_baseline,
-        })  # fmt: skip
-    extra = (ratio - 1) * visits
-    return VisitsEquivalent(
-        visits, recall_model, recall_baseline, ratio, low, high, extra, pd.DataFrame(rows)
-    )
-
-
-def _ratio_kernel(lists: PairedLists, model: Ranking, quota: Codes) -> Callable[[Array], Array]:
-    """Prepare the factor by which the rules' quotas must grow to hold as many events as the model's list."""
-    model_counts = list_kernel(lists.y, lists.date, model, quota)
-    order = lists.baseline.order
-    ordered_date = lists.date[order]
-    n = np.bincount(lists.date)
-    end = np.cumsum(n)
-    event = np.flatnonzero(lists.y[order] == 1)
-    at = ordered_date[event]
-    share = quota / n
-
-    def kernel(weight: Array) -> Array:
-        hits = model_counts(weight).hits
-        ordered = weight[:, order]
-        running = running_sums(ordered)
-        before = running[:, end - n]
-        visits = share * (running[:, end] - before)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # Factor at which a list has just taken the event in: its depth over the date's visits.
-            factor = (running[:, event + 1] - before[:, at]) / visits[:, at]
-        factor = np.where(np.isfinite(factor), factor, np.inf)
-        by_depth = np.argsort(factor, axis=1, kind="stable")
-        cumulative = np.cumsum(np.take_along_axis(ordered[:, event], by_depth, axis=1), axis=1)
-        first = np.argmax(cumulative >= hits[:, None] - 1e-9, axis=1)
-        rows = np.arange(len(hits))
-        ratio = np.take_along_axis(factor, by_depth, axis=1)[rows, first]
-        return np.where(hits > 0, ratio, np.nan)
-
-    return kernel
-
-
-METRICS.register(
-    Metric(
-        "visits_equivalent",
-        zh="等效走访量",
-        en="visits equivalent",
-        formula="rule-ordered visits that reach the model's recall / visits",
-        source="inverse of the gain curve",
-        better="higher",
-        needs="list",
-        order=190,
-        checked_against="counted down the rules' order by hand",
-        tests=("evaluation/test_paired_lists.py::test_visits_equivalent_is_read_off_the_rules_own_order",),
-    )
-)

@@ -79,7 +79,7 @@ def comparison_power(primary: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
     Parameters
     ----------
     primary
-        Of `riskmodel.evaluation.compare`; its first row is the one primary comparison.
+        Of `riskmodel.evaluation.compare`: the declared model's row counts, the first where none is.
     predictions
         Its predictions.
 
@@ -88,7 +88,8 @@ def comparison_power(primary: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
     DataFrame
         As `power_table`, at the observed correlation and share of discordant events first.
     """
-    first = primary.iloc[0]
+    declared = primary[primary["declared"]] if "declared" in primary else primary.iloc[:0]
+    first = (primary if declared.empty else declared).iloc[0]
     events = int(first["n_events"])
     one = predictions[(predictions["model"] == predictions["model"].iloc[0]) & predictions["y"].notna()]
     villages = one["township"].astype(str) + "/" + one["village"].astype(str)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation.cluster_tests import Estimate, quantile_with_error
 from riskmodel.evaluation.lists import Array, Budget
 from riskmodel.evaluation.units import Units
 from riskmodel.models import village_draws
@@ -295,12 +295,16 @@ def percentile_interval(values: Array, level: float = 0.95) -> tuple[float, floa
     return float(low), float(high)
 
 
-def two_sided_p(values: Array) -> float:
-    """Twice the smaller share of bootstrap differences on one side of 0, with one counted on each side.
+def interval_with_errors(values: Array, level: float = 0.95) -> tuple[Estimate, Estimate]:
+    """Return the ends of `percentile_interval` with the Monte-Carlo error of each."""
+    usable = values[~np.isnan(values)]
+    if usable.size == 0 or usable.size < _LEAST_USABLE * values.size:
+        return (Estimate(float("nan"), float("nan")),) * 2
+    return quantile_with_error(usable, 0.5 - level / 2), quantile_with_error(usable, 0.5 + level / 2)
 
-    Where no difference lies beyond 0 the share says no more than "less than two in so many draws", which
-    Holm's correction over some models could never pass; the normal tail of the differences' mean and spread
-    stands in.
+
+def two_sided_p(values: Array) -> float:
+    """Return twice the smaller share of bootstrap differences on one side of 0, one counted on each side.
 
     Parameters
     ----------
@@ -310,7 +314,11 @@ def two_sided_p(values: Array) -> float:
     Returns
     -------
     float
-        In (0, 1]; NaN without values.
+        p = 2 · min over tails of (1 + #) / (B + 1), in (0, 1], never below 2 / (B + 1); NaN without values.
+
+    References
+    ----------
+    Davison and Hinkley 1997, section 4.2; Phipson and Smyth 2010.
 
     Examples
     --------
@@ -321,11 +329,7 @@ def two_sided_p(values: Array) -> float:
     if usable.size == 0:
         return float("nan")
     side = min(np.sum(usable <= 0), np.sum(usable >= 0))
-    share = float(min(1.0, 2 * (side + 1) / (usable.size + 1)))
-    spread = float(usable.std())
-    if side or spread == 0:
-        return share
-    return min(share, max(2 * float(norm.sf(abs(usable.mean()) / spread)), np.finfo(float).tiny))
+    return float(min(1.0, 2 * (side + 1) / (usable.size + 1)))
 
 
 FINDING = (*KEY, "y", "weight")

@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused
+from riskmodel.evaluation.cluster_tests import binomial_error
 from riskmodel.evaluation.lists import Array, Budget, list_members, quotas, rank_rows, ratio_or_nan
 from riskmodel.evaluation.paired_lists import RULE, common_rows, holm, pair_lists
 from riskmodel.evaluation.power import wilson_interval
@@ -217,7 +218,7 @@ def metrics_by_findings(
     budget: Budget | Mapping[str, Any],
     *,
     baseline: str = RULE,
-    replicates: int = 400,
+    replicates: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -242,7 +243,8 @@ def metrics_by_findings(
         One row a list, the baseline's first: ``model, visits, n, findings, effective_n`` (Kish), ``rate``
         (of the event, in everyone), ``precision, recall`` with ``_low, _high`` (village bootstrap),
         ``_naive`` (findings as they came) and ``_worst, _best`` (whatever unknown labels are; not of the
-        weights); ``delta_recall`` (minus the baseline's) with ``delta_low, delta_high, p_bootstrap, p_holm``.
+        weights); ``delta_recall`` (minus the baseline's) with ``delta_low, delta_high, p_bootstrap,
+        p_error`` (Monte-Carlo), ``p_holm``.
 
     Raises
     ------
@@ -321,12 +323,14 @@ def _finding_row(k: int, name: str, point: Array, drawn: Array, level: float) ->
         low, high = percentile_interval(drawn[:, column], level)
         out |= {measure: float(point[column]), f"{measure}_low": low, f"{measure}_high": high}
     if k == 0:
-        return out | dict.fromkeys(("delta_recall", "delta_low", "delta_high", "p_bootstrap"), float("nan"))
+        return out | dict.fromkeys(
+            ("delta_recall", "delta_low", "delta_high", "p_bootstrap", "p_error"), float("nan")
+        )
     difference = drawn[:, 2 + 2 * k] - drawn[:, 2]
     low, high = percentile_interval(difference, level)
     return out | {
         "delta_recall": float(point[2 + 2 * k] - point[2]), "delta_low": low, "delta_high": high,
-        "p_bootstrap": two_sided_p(difference),
+        "p_bootstrap": (p := two_sided_p(difference)), "p_error": 2 * binomial_error(p / 2, len(difference)),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, wilson_interval
+from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, baseline_words, wilson_interval
 from riskmodel.i18n import LANGUAGES, both, same, section
 from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
@@ -267,8 +267,8 @@ def comparison_table(frame: pd.DataFrame, champion: str) -> Table:
         "model": _model,
         **_counts("visits", "hits_baseline", "hits_model", "both", "baseline_only", "model_only"),
         "delta": _difference,
-        "p": _count("p_holm"),
-        "verdict": lambda r: values[r["verdict"]],
+        "p": _p_value,
+        "verdict": lambda r: values[r["verdict"]] if r["verdict"] else NOTHING,
     }
     return WORDS.table(
         frame[frame["scope"] == "pooled"],
@@ -276,6 +276,13 @@ def comparison_table(frame: pd.DataFrame, champion: str) -> Table:
         text=("at", "model", "verdict"),
         mark=lambda r: _best(r["model"] == champion and r["at"] == "budget"),
     )
+
+
+def _p_value(row: Mapping[Any, Any]) -> Cell:
+    """Return a p value with the error that its draws leave; runs of former releases do not say it."""
+    error = row.get("p_error")
+    known = error is not None and math.isfinite(error)
+    return Cell(number(row["p_holm"]), small=f"±{error:.3f}" if known else "")
 
 
 def targeting_table(frame: pd.DataFrame) -> Table | None:
@@ -350,10 +357,11 @@ def headline_figures(given: ReportInput) -> list[Part]:
     rows = rows[rows["model"] == champion]
     if rows.empty:
         return []
-    n = {str(name): int(rows[name].iloc[0]) for name in HEADLINE}
+    row = rows.iloc[0].to_dict()
+    n = {name: int(row[name]) for name in HEADLINE}
     either = n["both"] + n["baseline_only"] + n["model_only"]
     numbers: list[tuple[str, Text, Text]] = [
-        (number(n["hits_baseline"]), WORDS("rules_found"), ""),
+        (number(n["hits_baseline"]), WORDS("list_found", list=baseline_words(row)), ""),
         (number(n["hits_model"]), WORDS("model_found", model=model_words(champion)), ""),
         (number(either), WORDS("either_found"), WORDS("both_note", both=number(n["both"]))),
     ]

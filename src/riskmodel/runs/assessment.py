@@ -28,6 +28,8 @@ from riskmodel.runs.experiment import EVENT_WORDS, Experiment
 from riskmodel.targets import KEY
 
 Array = NDArray[np.float64]
+# Resamples wherever something is decided, however few an experiment asks for its other intervals.
+TEST_REPLICATES = 2000
 ORACLE = "oracle"  # the true chances, as one more model
 # The two questions put to the best simple method, and the metric that says who is best at each.
 MEASURES = {"auc": "auc", "recall": "recall_at_budget"}
@@ -62,8 +64,8 @@ class Evaluation:
     first_seen
         When households that fell were first listed and first flagged, where they were followed.
     replicates, test_replicates, seed
-        Village resamples of the intervals, and of the primary test, whose least p value is two over their
-        number.
+        Village resamples of the intervals, and of what decides: the primary test, whose least p value is two
+        over their number, and lists judged by visits.
     """
 
     predictions: pd.DataFrame
@@ -75,12 +77,16 @@ class Evaluation:
     findings: pd.DataFrame | None = None
     first_seen: pd.DataFrame | None = None
     replicates: int = 400
-    test_replicates: int | None = None
+    test_replicates: int = TEST_REPLICATES
     seed: int = 0
 
     @property
     def _resampling(self) -> dict[str, Any]:
         return {"replicates": self.replicates, "seed": self.seed}
+
+    @property
+    def _deciding(self) -> dict[str, Any]:
+        return {"replicates": self.test_replicates, "seed": self.seed}
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -109,7 +115,7 @@ class Evaluation:
             return None
         compared = evaluation.compare(
             self.predictions, self.budget, baseline=self.baseline, primary=self.declared,
-            replicates=self.test_replicates or self.replicates, seed=self.seed,
+            **self._deciding,
         )  # fmt: skip
         return replace(compared, table=add_verdict_sentences(compared, self.event))
 
@@ -134,8 +140,13 @@ class Evaluation:
             return None
         table = self.comparison.table
         table = table.assign(family=[_family(str(m)) for m in table["model"]])
-        groups = table.groupby(["scope", "at", "family"], sort=False)["p_bootstrap"]
-        return table.assign(p_holm=groups.transform(evaluation.holm))
+        p = table["p_bootstrap"].mask(table["declared"])
+        corrected = p.groupby(table["family"], sort=False).transform(evaluation.holm)
+        counted = p.groupby(table["family"], sort=False).transform("count")
+        return table.assign(
+            p_holm=corrected.where(~table["declared"], table["p_bootstrap"]),
+            holm_tests=table["holm_tests"].mask(table["tested"] & ~table["declared"], counted),
+        )
 
     @cached_property
     def planning(self) -> pd.DataFrame | None:
@@ -149,9 +160,7 @@ class Evaluation:
         """Lists judged by weighted visits."""
         if self.findings is None or "rule" not in set(self.predictions["model"]):
             return None
-        return evaluation.metrics_by_findings(
-            self.predictions, self.findings, self.budget, **self._resampling
-        )
+        return evaluation.metrics_by_findings(self.predictions, self.findings, self.budget, **self._deciding)
 
     @cached_property
     def metrics_with_truth(self) -> pd.DataFrame | None:
@@ -216,7 +225,7 @@ class Evaluation:
         kinds = {is_simple(model) for model in set(self.predictions["model"])}
         if len(kinds) < 2:
             return None
-        return compare_simple(self.predictions, self.metrics, self.budget, self._resampling)
+        return compare_simple(self.predictions, self.metrics, self.budget, self._deciding)
 
     @cached_property
     def lead(self) -> pd.DataFrame | None:

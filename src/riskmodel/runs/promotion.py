@@ -26,7 +26,7 @@ from riskmodel.runs.run import Run
 from riskmodel.runs.tracking import RegisteredModel
 
 TEST_ROW = ["household_id", "as_of", "fold"]
-REPLICATES = 1000
+REPLICATES = 2000
 
 
 @dataclass(frozen=True)
