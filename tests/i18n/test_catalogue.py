@@ -164,7 +164,7 @@ CHINESE = {
     "a font, and the product's name": {"presentation/workbook.py", "cli/app.py"},
     "names that a metric registers": {
         "evaluation/curves.py", "evaluation/lead_time.py", "evaluation/list_metrics.py",
-        "evaluation/paired_lists.py", "evaluation/score_metrics.py",
+        "evaluation/visits_equivalent.py", "evaluation/score_metrics.py",
     },
     "names that a model registers": {
         "models/baselines.py", "models/boosting.py", "models/explainable_boosting.py", "models/hazard.py",
