@@ -242,6 +242,9 @@ def test_every_trusted_type_is_needed_by_some_model(county):
     for name in models.MODELS:
         model = models.fit_model(name, tables[models.model_entry(name).needs], y, village, seed=0)
         needed |= set(sio.get_untrusted_types(data=sio.dumps(model)))
+    plain = models.PlainModel("past_income", {"columns": ["income"]}, below_events=10_000)
+    fallen = models.fit_model("logit", tables["features"], y, village, seed=0, fallback=plain)
+    needed |= set(sio.get_untrusted_types(data=sio.dumps(fallen)))
     assert needed == set(models.trusted_types())
 
 

@@ -100,6 +100,22 @@ def test_a_parameter_that_a_model_does_not_take_is_refused_before_anything_is_fi
     assert declared(tmp_path, changes=right).model_params == {"boosting": {"monotone": "declared"}}
 
 
+def test_a_fallback_is_a_model_of_few_columns(tmp_path: Path) -> None:
+    wrong = {"budget:": "fallback: {model: boosting}\nbudget:"}
+    with pytest.raises(
+        SpecError, match=r"tiny.yaml: fallback.model: .*'boosting' cannot stand in: name a model"
+    ):
+        declared(tmp_path, changes=wrong)
+    with pytest.raises(SpecError, match=r"fallback.model: .*no model 'past_incme'.*mean past_income"):
+        declared(tmp_path, changes={"budget:": "fallback: {model: past_incme}\nbudget:"})
+    plain = declared(tmp_path)
+    right = declared(tmp_path, changes={"budget:": "fallback: {model: past_income}\nbudget:"})
+    assert right.fallback is not None
+    assert (right.fallback.model, right.fallback.below_events) == ("past_income", 100)
+    # Declarations that do not say it keep their digest.
+    assert right.digest != plain.digest == right.model_copy(update={"fallback": None}).digest
+
+
 def test_the_digest_follows_what_a_file_says_not_where_it_lies(tmp_path: Path, monkeypatch) -> None:
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from tests.declarations import plain_county
 
-from riskmodel import rules, simulate, targets
+from riskmodel import models, rules, simulate, targets
 from riskmodel.data import About, County, from_frames
 from riskmodel.runs import Experiment, VisitBudget, experiment, fitting
-from riskmodel.runs.experiment import Fold
+from riskmodel.runs.experiment import AsOf, Fallback, Fold, Split
 
 SMALL = Path(__file__).resolve().parents[1] / "month" / "small.yaml"
 
@@ -85,3 +85,25 @@ def test_nobody_is_followed_where_no_month_has_an_outcome_or_nobody_asks(made) -
     assert not fitting.can_follow_up(exp.model_copy(update={"models": ("past_income",)}), county)
     by_next = exp.model_copy(update={"horizon": targets.Horizon(months=12, next=True)})
     assert not fitting.can_follow_up(by_next, county)
+
+
+def test_models_of_many_columns_give_way_where_few_households_fell_and_it_is_said(made) -> None:
+    exp, county, _, _ = made
+    changed = {"models": ("rule", "past_income", "logit"), "fallback": Fallback(model="past_income")}
+    # A date a month: the same households fall at many of them, and are counted once.
+    changed |= {"as_of": AsOf(every_months=1), "split": Split(folds=1), "calibration": "cross"}
+    exp = exp.model_copy(update={**changed, "follow_months": None})
+    result = fitting.run_experiment(exp, county, lambda text: None)
+    fold = result.folds.iloc[-1]
+    assert 0 < fold["train_event_households"] < min(100, fold["train_events"])
+    scores = result.predictions.pivot(index=["household_id", "as_of"], columns="model", values="probability")
+    assert (scores["logit"] == scores["past_income"]).all()
+    part = models.fallback_of(result.fitted["logit"])
+    assert part is not None
+    assert part.fell_back_
+    said = {note.code: note.text("en") for note in result.notes}
+    assert f"only {part.n_event_households_} households of the training rows" in said["few events"]
+    assert (
+        f"test of {fold['fold']}: only {fold['train_event_households']} households"
+        in (said["few events tested"])
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -128,6 +129,36 @@ def test_predictions_lie_after_training_and_hold_every_model(trained: training.T
     assert (per_row == len(trained.result.experiment.models)).all()
     assert (found["probability_low"] <= found["probability"]).all()
     assert (found["probability"] <= found["probability_high"]).all()
+
+
+def test_expected_and_observed_events_of_the_newest_date_are_said_and_logged(
+    trained: training.TrainedRun, store: Path
+) -> None:
+    rows = trained.result.predictions
+    champion = trained.result.experiment.champion
+    newest = rows[(rows["model"] == champion) & rows["y"].notna()]
+    newest = newest[newest["as_of"] == newest["as_of"].max()]
+    table = training.expected_events(rows).set_index("model")
+    assert table.loc[champion, "expected"] == pytest.approx(newest["probability"].sum())
+    assert table.loc[champion, "observed"] == newest["y"].sum()
+    said = [note for note in trained.result.notes if note.code.startswith("expected events")]
+    assert any(f"{table.loc[champion, 'ratio']:.2f}" in note.text("en") for note in said)
+    assert (
+        open_run(trained.run_id, store)
+        .table("expected_events")
+        .set_index("model")["ratio"]
+        .equals(table["ratio"])
+    )
+
+
+def test_far_from_what_came_is_a_warning(
+    trained: training.TrainedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    off = trained.result.predictions.assign(probability=lambda rows: rows["probability"] * 2)
+    with caplog.at_level("WARNING"):
+        notes = training.level_messages(dataclasses.replace(trained.result, predictions=off))
+    assert {note.code for note in notes} == {"expected events off"}
+    assert "lies outside 0.8 to 1.25" in caplog.text
 
 
 def test_the_truth_orders_no_worse_than_what_was_learned(trained: training.TrainedRun) -> None:

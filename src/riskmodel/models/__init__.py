@@ -10,6 +10,7 @@ from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
 from riskmodel.models.boosting import Boosting, LightBoosting
 from riskmodel.models.calibrated import CalibratedScore, VennAbers, VennAbersScore
 from riskmodel.models.explainable_boosting import AdditiveBoosting
+from riskmodel.models.few_events import FewEventsFallback, PlainModel, fallback_of
 from riskmodel.models.hazard import DiscreteHazard
 from riskmodel.models.logit import ClusterLogit, PenalisedLogit
 from riskmodel.models.registry import (
@@ -42,6 +43,7 @@ __all__ = [
     "ClusterLogit",
     "DesignMatrix",
     "DiscreteHazard",
+    "FewEventsFallback",
     "LightBoosting",
     "MarginClassifier",
     "ModelEntry",
@@ -49,6 +51,7 @@ __all__ = [
     "PastIncome",
     "PenalisedLogit",
     "PermanentIncome",
+    "PlainModel",
     "Population",
     "RuleVerdict",
     "Scorecard",
@@ -60,6 +63,7 @@ __all__ = [
     "Vulnerability",
     "build_model",
     "check_parameters",
+    "fallback_of",
     "fit_affine",
     "fit_model",
     "is_available",

@@ -75,7 +75,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         There were too few events to fit the slope: it is 1.
     """
 
-    __metadata_request__fit: ClassVar = {"population": True}
+    __metadata_request__fit: ClassVar = {"population": True, "households": True}
 
     def __init__(
         self,
@@ -93,7 +93,9 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         self.level = level
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None, population: Population | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, groups: Any = None, population: Population | None = None, households: Any = None
+    ) -> Self:
         """Fit base and calibrator on different villages of the training rows.
 
         Parameters
@@ -106,6 +108,8 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
             Village of each row; without it rows are held out, which is too kind where they are alike.
         population : Population, optional
             Rows outside the cohort for a base that takes them; those of held-out villages are held out too.
+        households : array-like of shape (n,), optional
+            Household of each row, for a base that counts them.
 
         Returns
         -------
@@ -128,7 +132,8 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         parts = round(1 / self.share)
         fold = village_folds(target, groups, parts, self.random_state)
         village = None if groups is None else np.asarray(groups, dtype=object)
-        routed = routed_metadata(self, "base", groups=village, population=population)
+        owner = None if households is None else np.asarray(households, dtype=object)
+        routed = routed_metadata(self, "base", groups=village, population=population, households=owner)
         margin, held_out = np.empty(len(target)), np.flatnonzero(fold == 0)
         for part in range(parts if self.scheme == "cross" else 1):
             rest, held = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
@@ -144,8 +149,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         return self
 
     def _fit_base(self, X: Any, target: Array, rows: NDArray[np.int64], routed: dict[str, Any]) -> Any:
-        if "groups" in routed:
-            routed = routed | {"groups": routed["groups"][rows]}
+        routed = routed | {key: routed[key][rows] for key in ("groups", "households") if key in routed}
         return clone(self.base).fit(_safe_indexing(X, rows), target[rows].astype(int), **routed)
 
     def get_metadata_routing(self) -> MetadataRouter:

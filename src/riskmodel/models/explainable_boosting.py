@@ -168,6 +168,7 @@ MODELS.register(
         saves=(AdditiveBoosting,),
         needs="features",
         tradition="machine learning",
+        many_columns=True,
         contributions="linear",
         extra="ebm",
         library="interpret",

@@ -231,6 +231,7 @@ MODELS.register(
         saves=(PenalisedLogit, DesignMatrix),
         needs="features",
         tradition="machine learning",
+        many_columns=True,
         contributions="linear",
         style=("#0072b2", ""),
         order=40,

@@ -19,6 +19,7 @@ from riskmodel.io import Registry
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
 from riskmodel.models.calibrated import CalibratedScore
+from riskmodel.models.few_events import FewEventsFallback, PlainModel
 
 Words = Mapping[str, str]
 RULE = "rule"
@@ -87,6 +88,9 @@ class ModelEntry:
         cannot be held out.
     simple
         Whether an office can do it with pencil and paper, or does already.
+    many_columns
+        Whether it weighs all columns freely, which few events cannot carry: an experiment's ``fallback`` then
+        stands in for it.
     extra, library
         Optional extra of the package that brings its library, and the module that must be there; empty where
         none is needed.
@@ -120,6 +124,7 @@ class ModelEntry:
     contributions: Literal["linear", "trees", "none"] = "none"
     calibrated: bool = True
     simple: bool = False
+    many_columns: bool = False
     extra: str = ""
     library: str = ""
     population: bool = False
@@ -327,6 +332,8 @@ def fit_model(
     share: float = 0.25,
     scheme: Literal["holdout", "cross"] = "holdout",
     population: Population | None = None,
+    fallback: PlainModel | None = None,
+    households: Any = None,
 ) -> Any:
     """Fit one declared model, calibrated on held-out villages where its entry says so.
 
@@ -350,6 +357,11 @@ def fit_model(
         See `CalibratedScore`.
     population
         Households outside the cohort, for models that are fitted on them too.
+    fallback
+        What stands in for a model of many columns where few households had the event; see
+        `FewEventsFallback`.
+    households : array-like of shape (n,), optional
+        Household of each row, to count those with the event.
 
     Returns
     -------
@@ -362,10 +374,15 @@ def fit_model(
         If the model or one of its parameters is unknown.
     """
     entry, base = model_entry(name), build_model(name, params, seed)
+    counted: dict[str, Any] = {}
+    if fallback is not None and entry.many_columns:
+        plain = build_model(fallback.name, fallback.params, seed)
+        base = FewEventsFallback(base, plain, fallback.below_events)
+        counted = {"households": households}
     if entry.calibrated:
         outside = population if entry.population else None
         score = CalibratedScore(base, share=share, scheme=scheme, random_state=seed)
-        return score.fit(X, y, groups=groups, population=outside)
+        return score.fit(X, y, groups=groups, population=outside, **counted)
     if isinstance(base, CalibratedScore):
         base.set_params(share=share, scheme=scheme)
     return base.fit(X, y, groups=groups)
@@ -400,7 +417,12 @@ def trusted_types() -> list[str]:
     list of str
         Dotted names, sorted.
     """
-    saved = {CalibratedScore, BootstrapInterval, *(kind for e in MODELS.values() for kind in e.saves)}
+    saved = {
+        CalibratedScore,
+        BootstrapInterval,
+        FewEventsFallback,
+        *(kind for e in MODELS.values() for kind in e.saves),
+    }
     return sorted(
         kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}" for kind in saved
     )

@@ -154,6 +154,7 @@ MODELS.register(
         saves=(Stack, PenalisedLogit, Boosting, Scorecard),
         needs="features",
         tradition="machine learning",
+        many_columns=True,
         order=130,
         description_zh="几个模型的边际按逻辑回归加权",
         description_en="Margins of several models weighed by a logit with weights at least 0.",

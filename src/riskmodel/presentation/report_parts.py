@@ -325,6 +325,8 @@ def fold_dates(frame: pd.DataFrame) -> Table:
         "fold": lambda r: str(r["fold"]),
         "train": lambda r: f"{r['train_from']} – {r['train_to']}",
         **_counts("n_train", "train_events"),
+        # Runs of former releases do not say who had the events.
+        **(_counts("train_event_households") if "train_event_households" in frame else {}),
         "test": lambda r: f"{r['test_from']} – {r['test_to']}",
         **_counts("n_test", "test_events", "n_null"),
     }

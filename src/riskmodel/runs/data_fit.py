@@ -183,7 +183,10 @@ def _with_basis(exp: Experiment, totals: float, notes: list[Message]) -> Experim
         raise InputRefused(f"champion {exp.champion} needs columns of months, and incomes are annual totals")
     if left:
         notes.append(Message("runs.fit.models of months", {"models": ", ".join(left)}))
-    return exp.model_copy(update={"feature_set": annual, "models": kept})
+    fallback = exp.fallback
+    if fallback is not None and not _named_columns(exp, fallback.model) <= names:
+        fallback = None
+    return exp.model_copy(update={"feature_set": annual, "models": kept, "fallback": fallback})
 
 
 def _named_columns(exp: Experiment, name: str) -> set[str]:

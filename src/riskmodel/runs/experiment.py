@@ -112,6 +112,31 @@ class Gate(Spec):
     calibration: tuple[float, float] = (0.8, 1.25)
 
 
+class Fallback(Spec):
+    """Which plain model stands in for those of many columns where few households had the event.
+
+    Distinct households with the event are counted in the rows that a model is fitted on; each part of the
+    villages that calibrates decides from its own.
+    """
+
+    model: str
+    below_events: int = Field(default=100, ge=2)
+
+    @field_validator("model")
+    @classmethod
+    def _few_columns(cls, name: str) -> str:
+        try:
+            entry = model_entry(name)
+        except SpecError as exc:
+            raise ValueError(str(exc)) from exc
+        if entry.needs != "features" or entry.many_columns or not entry.calibrated:
+            raise ValueError(
+                f"{name!r} cannot stand in: name a model of few columns of the feature set, such as "
+                "past_income with its columns in model_params"
+            )
+        return name
+
+
 class Experiment(Spec):
     """A declared run; see ``experiments/county.yaml`` for one with every key."""
 
@@ -133,6 +158,7 @@ class Experiment(Spec):
     champion: str
     # What the champion must show before it takes charge; null where its outcomes cannot judge it.
     gate: Gate | None = Gate()
+    fallback: Fallback | None = None
     budget: VisitBudget
     # Whether metrics, calibration and their intervals count a household by its sampling weight.
     weighted: bool = False
@@ -179,7 +205,7 @@ class Experiment(Spec):
         A rule set or feature set of a file counts by what it says, wherever the file lies.
         """
         # What was added later counts only where it is said: digests of earlier declarations stay.
-        unsaid = {key for key in ("weighted", "groups") if not getattr(self, key)}
+        unsaid = {key for key in ("weighted", "groups", "fallback") if not getattr(self, key)}
         unsaid |= {"gate"} if self.gate == Gate() else set()
         declared = self.model_dump(mode="json", exclude=unsaid) | {
             "ruleset": _content(self.ruleset, rules.load_rules),

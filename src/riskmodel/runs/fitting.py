@@ -20,9 +20,10 @@ from riskmodel.data import County, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import last_complete_month
-from riskmodel.i18n import Message, Nouns, counted, pair
+from riskmodel.i18n import LANGUAGES, Message, Nouns, counted, pair
+from riskmodel.models import PlainModel, fallback_of
 from riskmodel.runs import design_matrix, experiment
-from riskmodel.runs.data_fit import columns_without_information
+from riskmodel.runs.data_fit import SEPARATOR, columns_without_information
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.runs.run_rows import FoldRows, RunRows, collect_rows
@@ -222,6 +223,8 @@ def fit_rows(
             *(Message("runs.notes.leak", {"column": r["column"], "why": r["why"]}) for r in suspected),
             *(Message("runs.notes.data", {"note": note}) for note in rows.county_notes if note not in said),
             *sampling_notes,
+            *(note for one in results for note in fallback_notes(exp, one.models, one.rows.fold.name)),
+            *fallback_notes(exp, fitted),
             *(
                 Message("runs.notes.model", {"model": pair(models.model_entry(name)), "note": note})
                 for name, model in fitted.items()
@@ -273,14 +276,16 @@ def fit_declared_model(
     ``X`` holds the features of the training rows where they were already taken from the matrix.
     """
     X = matrix.X.iloc[train["row"]] if X is None else X
-    params = dict(exp.model_params.get(name, {}))
-    if params.get("monotone") == DECLARED:
-        params["monotone"] = monotone_signs(exp)
+    plain = None
+    if exp.fallback is not None:
+        stands_in = exp.fallback.model
+        plain = PlainModel(stands_in, _params(exp, stands_in), exp.fallback.below_events)
     population = _population(exp, name, train, matrix, test) if models.model_entry(name).population else None
     try:
         return models.fit_model(
             name, model_inputs(name, train, X), train["y"].astype(int).to_numpy(),
-            village_names(train), exp.seed, params, scheme=exp.calibration, population=population,
+            village_names(train), exp.seed, _params(exp, name), scheme=exp.calibration, population=population,
+            fallback=plain, households=train["household_id"].to_numpy(dtype=object),
         )  # fmt: skip
     except models.OneClassError as exc:
         raise InputRefused(
@@ -288,6 +293,14 @@ def fit_declared_model(
             f"without ({len(train)} rows, {int(train['y'].sum())} events): a longer history, more "
             f"households, or more visits that have come back; {experiment.ENOUGH}"
         ) from exc
+
+
+def _params(exp: Experiment, name: str) -> dict[str, Any]:
+    """Return a model's declared parameters, with the features' directions where they are asked for."""
+    params = dict(exp.model_params.get(name, {}))
+    if params.get("monotone") == DECLARED:
+        params["monotone"] = monotone_signs(exp)
+    return params
 
 
 def _population(
@@ -362,6 +375,7 @@ def _describe(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, 
         "train_to": fold.train[-1].isoformat(),
         "n_train": len(train),
         "train_events": int(train["y"].sum()),
+        "train_event_households": int(train.loc[train["y"].eq(1), "household_id"].nunique()),
         "test_from": fold.test[0].isoformat(),
         "test_to": fold.test[-1].isoformat(),
         "n_test": int(test["y"].notna().sum()),
@@ -370,6 +384,36 @@ def _describe(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, 
         "real_horizon_from": float(test["real_horizon_months"].min()),
         "real_horizon_to": float(test["real_horizon_months"].max()),
     }
+
+
+def fallback_notes(exp: Experiment, fitted: Mapping[str, Any], fold: str = "") -> list[Message]:
+    """Say which models gave way to the plain one.
+
+    Parameters
+    ----------
+    exp
+        The declaration.
+    fitted
+        Models by name.
+    fold
+        Whose models; empty for those that will score.
+
+    Returns
+    -------
+    list of Message
+        Empty where none did.
+    """
+    found = {name: part for name, model in fitted.items() if (part := fallback_of(model)) is not None}
+    names = [name for name, part in found.items() if part.fell_back_]
+    if exp.fallback is None or not names:
+        return []
+    words = [models.model_names(name) for name in names]
+    values = {
+        "models": {lang: SEPARATOR[lang].join(one[lang] for one in words) for lang in LANGUAGES},
+        "plain": models.model_names(exp.fallback.model), "fold": fold,
+        "n": found[names[0]].n_event_households_, "least": exp.fallback.below_events,
+    }  # fmt: skip
+    return [Message("runs.notes.few events tested" if fold else "runs.notes.few events", values)]
 
 
 def can_follow_up(exp: Experiment, county: County) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +14,17 @@ import pandas as pd
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
 from riskmodel.evaluation import finding_messages
-from riskmodel.i18n import LANGUAGES, Nouns, both
+from riskmodel.i18n import LANGUAGES, Message, Nouns, both
+from riskmodel.models import fallback_of
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.data_fit import null_messages, split_messages
-from riskmodel.runs.experiment import EVENT_WORDS, Experiment, load_experiment
+from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Gate, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.gate import GateResult, judge_champion
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
+
+_LOG = logging.getLogger(__name__)
 
 SUMMARY = [
     "model",
@@ -151,15 +155,68 @@ def evaluate_and_log(
         result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
     )
     about_nulls += split_messages(evaluation.splits)
-    for one in about_nulls:
+    about_level = [] if evaluation.selected is not None else level_messages(result)
+    for one in (*about_nulls, *about_level):
         say(f"note: {one.text('en')}")
-    result = replace(result, notes=[*result.notes, *about_nulls], about_nulls=about_nulls)
+    notes = [*result.notes, *about_level, *about_nulls]
+    result = replace(result, notes=notes, about_nulls=about_nulls)
     tables = _tables(result, evaluation)
     gate = judge_champion(result.experiment, result.predictions, result.leaks)
     say(f"gate: {gate.message.text('en')}")
     say("logging run and models")
     run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over)
     return TrainedRun(run_id, result, evaluation, gate)
+
+
+def expected_events(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Count expected and observed events at the newest date with known outcomes.
+
+    Parameters
+    ----------
+    predictions
+        ``model, as_of, y, probability``; rows without a known outcome are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row a model: ``model, as_of, households, expected, observed, ratio``: expected over observed,
+        infinite where none came. Chance alone moves it by about 1/√observed.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"model": "m", "as_of": "2020-06-30", "y": [1, 0, 0, None], "probability": 0.25})
+    >>> expected_events(rows)[["expected", "observed", "ratio"]].to_dict("records")
+    [{'expected': 0.75, 'observed': 1, 'ratio': 0.75}]
+    """
+    known = predictions[predictions["y"].notna()]
+    known = known[known["as_of"] == known["as_of"].max()]
+    grouped = known.groupby("model", sort=False)
+    table = grouped.agg(
+        as_of=("as_of", "first"),
+        households=("y", "size"),
+        expected=("probability", "sum"),
+        observed=("y", "sum"),
+    ).reset_index()
+    table["observed"] = table["observed"].astype(int)
+    with np.errstate(divide="ignore"):
+        return table.assign(ratio=table["expected"].to_numpy() / table["observed"].to_numpy())
+
+
+def level_messages(result: ExperimentResult) -> list[Message]:
+    """Say what the champion expected and what came at the newest date; warn of all that are far off."""
+    out, (low, high) = [], (result.experiment.gate or Gate()).calibration
+    for row in expected_events(result.predictions).to_dict("records"):
+        far = not low <= row["ratio"] <= high
+        if row["model"] != result.experiment.champion and not far:
+            continue
+        values = {
+            "day": str(row["as_of"])[:10], "model": models.model_names(row["model"]), "low": low,
+            "high": high, "expected": row["expected"], "observed": row["observed"], "ratio": row["ratio"],
+        }  # fmt: skip
+        out.append(Message("runs.notes.expected events off" if far else "runs.notes.expected events", values))
+        if far:
+            _LOG.warning("%s", out[-1].text("en"))
+    return out
 
 
 def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluation:
@@ -199,6 +256,14 @@ def log_run(
         writer.metrics(
             {"gate.passed": float(gate.passed)} | {f"gate.{c.id}": float(c.passed) for c in gate.checks}
         )
+        levels = tables["expected_events"].to_dict("records")
+        writer.metrics({f"{one['model']}.expected_over_observed": one["ratio"] for one in levels})
+        for name, model in result.fitted.items():
+            if (part := fallback_of(model)) is not None:
+                writer.metrics({
+                    f"{name}.event_households": float(part.n_event_households_),
+                    f"{name}.few_columns": float(part.fell_back_),
+                })  # fmt: skip
         for name, frame in tables.items():
             writer.table(frame, f"tables/{name}")
         writer.document(exp.model_dump(mode="json"), "experiment.json")
@@ -226,6 +291,7 @@ def _params(result: ExperimentResult, ruleset: rules.RuleSet) -> dict[str, Any]:
         "n_features": len(result.feature_set.names),
         "models": list(exp.models),
         "champion": exp.champion,
+        "fallback": exp.fallback.model_dump() if exp.fallback else None,
         "budget": exp.budget.model_dump(),
         "seed": exp.seed,
         "data_fingerprint": result.fingerprint,
@@ -253,6 +319,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
     predictions = result.predictions
     truth = evaluation.true_risk
     tables = {
+        "expected_events": expected_events(predictions),
         "predictions": predictions.assign(
             household_id=pd.factorize(predictions["household_id"], sort=True)[0]
         ),
@@ -310,6 +377,7 @@ def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[s
         "ruleset": ruleset.model_dump(mode="json", by_alias=True),
         "data_fingerprint": result.fingerprint,
         "calibration": _calibration(result.fitted[name]),
+        "fallback": _fallback(exp, result.fitted[name]),
         "reference": reference_contributions(result.fitted[name], result.background)
         if models.model_entry(name).explained
         else None,
@@ -326,6 +394,14 @@ def _calibration(model: Any) -> dict[str, Any] | None:
         "held_out_rows": model.n_held_out_,
         "held_out_events": model.n_held_out_events_,
     }
+
+
+def _fallback(exp: Experiment, model: Any) -> dict[str, Any] | None:
+    """Return whether a model of many columns gave way to the declared plain one; None where none could."""
+    part = fallback_of(model)
+    if part is None or exp.fallback is None:
+        return None
+    return exp.fallback.model_dump() | {"event_households": part.n_event_households_, "used": part.fell_back_}
 
 
 def reference_contributions(model: models.CalibratedScore, background: pd.DataFrame) -> dict[str, Any]:
