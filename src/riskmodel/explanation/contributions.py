@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskmodel.data import codes
 from riskmodel.errors import RiskmodelError, SpecError, UsageError
+from riskmodel.models import PreparedRows
 
 # Log-odds. Float64 sums over some hundred trees or columns are good to about 1e-12; shap's wrong answers
 # on categorical splits were off by whole log-odds (shap's own check let them pass).
@@ -24,7 +25,8 @@ def compute_contributions(
 ) -> tuple[pd.DataFrame, float]:
     """Split every household's margin over the features, in log-odds.
 
-    Linear margins are split in closed form, trees by SHAP (path-dependent). With a ``background`` the
+    Linear margins are split in closed form, trees by SHAP (path-dependent), means and stacks of them by the
+    same weighted sum of their parts. With a ``background`` the
     contributions are counted from its households: the base value is then their mean margin, and each
     feature contributes on average nothing among them. Calibrated scores are explained as they stand:
     their map a + b·margin scales the contributions by b.
@@ -32,7 +34,8 @@ def compute_contributions(
     Parameters
     ----------
     model
-        Fitted, with ``margin``: a linear margin, boosted trees, or a `CalibratedScore` of either.
+        Fitted, with ``margin``: a linear margin, boosted trees, a mean or stack of these, or a
+        `CalibratedScore` of one.
     X
         Feature values, shape (n, p); NaN is missing.
     background
@@ -97,18 +100,29 @@ def assert_adds_up(parts: np.ndarray, base: float, margin: np.ndarray) -> None:
 
 def _prepared(model: Any, X: pd.DataFrame) -> Iterable[tuple[slice, Any]]:
     """Yield the rows as the model takes them, checked once, and tempered once for split and margin."""
-    if not (hasattr(model, "contributions") or hasattr(model, "ensemble_")):
+    if not _is_explained(model):
         raise UsageError(
             f"{type(model).__name__} cannot be explained; models that can: linear margins "
-            "(with contributions) and boosted trees (with ensemble_)"
+            "(with contributions), boosted trees (with ensemble_) and means and stacks of them (with bases_)"
         )
     return model.prepare_rows(X) if hasattr(model, "prepare_rows") else [(slice(None), X)]
+
+
+def _is_explained(model: Any) -> bool:
+    if hasattr(model, "contributions") or hasattr(model, "ensemble_"):
+        return True
+    return hasattr(model, "bases_") and all(_is_explained(base) for base in model.bases_)
 
 
 def _split(model: Any, rows: Any) -> tuple[np.ndarray, float]:
     if hasattr(model, "contributions"):
         return np.asarray(model.contributions(rows), dtype=float), float(model.base_value_)
-    return _trees(model.ensemble_, rows)
+    if hasattr(model, "ensemble_"):
+        return _trees(model.ensemble_, rows)
+    split = [_split(base, PreparedRows(rows.matrix)) for base in model.bases_]
+    parts = sum(weight * own for weight, (own, _) in zip(model.weights_, split, strict=True))
+    counted_from = [float(value) for _, value in split]
+    return np.asarray(parts, dtype=float), float(model.intercept_ + np.dot(model.weights_, counted_from))
 
 
 def _trees(ensemble: Any, rows: Any) -> tuple[np.ndarray, float]:

@@ -5,7 +5,14 @@ names them by `MODELS`, and wraps them in `CalibratedScore` on held-out villages
 """
 
 from riskmodel.models.affine_calibration import BootstrapInterval, fit_affine
-from riskmodel.models.base import DesignMatrix, MarginClassifier, OneClassError, Population, village_draws
+from riskmodel.models.base import (
+    DesignMatrix,
+    MarginClassifier,
+    OneClassError,
+    Population,
+    PreparedRows,
+    village_draws,
+)
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
 from riskmodel.models.boosting import Boosting, LightBoosting
 from riskmodel.models.calibrated import CalibratedScore, VennAbers, VennAbersScore
@@ -30,7 +37,7 @@ from riskmodel.models.registry import (
 )
 from riskmodel.models.rule_verdict import RuleVerdict
 from riskmodel.models.scorecard import Scorecard, scorecard_tables
-from riskmodel.models.stack import Stack
+from riskmodel.models.stack import MeanMargin, Stack
 from riskmodel.models.vulnerability import Vulnerability
 
 __all__ = [
@@ -46,6 +53,7 @@ __all__ = [
     "FewEventsFallback",
     "LightBoosting",
     "MarginClassifier",
+    "MeanMargin",
     "ModelEntry",
     "OneClassError",
     "PastIncome",
@@ -53,6 +61,7 @@ __all__ = [
     "PermanentIncome",
     "PlainModel",
     "Population",
+    "PreparedRows",
     "RuleVerdict",
     "Scorecard",
     "Stack",

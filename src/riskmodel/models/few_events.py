@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.models.base import Array, MarginClassifier, metadata_router, routed_metadata
+from riskmodel.models.base import Array, MarginClassifier, PreparedRows, metadata_router, routed_metadata
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,11 @@ class FewEventsFallback(MetaEstimatorMixin, MarginClassifier):
         """Return what `fit` takes and hands on to the model that it fits."""
         return metadata_router(self, base=self.base, plain=self.plain)
 
+    def prepare_rows(self, X: Any) -> Iterator[tuple[slice, PreparedRows]]:
+        """Yield the rows as the model that was fitted takes them."""
+        check_is_fitted(self)
+        yield from self.base_.prepare_rows(X)
+
     def margin(self, X: Any) -> Array:
         """Return the log-odds of the model that was fitted, shape (n,)."""
         check_is_fitted(self)
@@ -141,6 +146,21 @@ class FewEventsFallback(MetaEstimatorMixin, MarginClassifier):
     def ensemble_(self) -> Any:
         """The trees, where trees were fitted."""
         return self.base_.ensemble_
+
+    @property
+    def bases_(self) -> Any:
+        """The bases, where a mean or a stack was fitted."""
+        return self.base_.bases_
+
+    @property
+    def weights_(self) -> Array:
+        """The weights of `bases_`."""
+        return np.asarray(self.base_.weights_, dtype=float)
+
+    @property
+    def intercept_(self) -> float:
+        """What the weighed margins of `bases_` count from."""
+        return float(self.base_.intercept_)
 
 
 def fallback_of(model: Any) -> FewEventsFallback | None:

@@ -81,7 +81,7 @@ class ModelEntry:
         The tests that do, as ``file::function`` below ``tests``.
     contributions
         How its margin is explained: by its own ``contributions`` (``linear``), by the trees of ``ensemble_``
-        (``trees``), or not (``none``).
+        (``trees``), by those of its ``bases_``, weighed (``bases``), or not (``none``).
     calibrated
         Whether `fit_model` wraps it in `CalibratedScore`. The rules' rates are rates already, and a
         calibrator's slope of 0 would hide a ranking that is worse than chance; so are the villages', who
@@ -121,7 +121,7 @@ class ModelEntry:
     tradition: str
     checked_against: str
     tests: tuple[str, ...]
-    contributions: Literal["linear", "trees", "none"] = "none"
+    contributions: Literal["linear", "trees", "bases", "none"] = "none"
     calibrated: bool = True
     simple: bool = False
     many_columns: bool = False
