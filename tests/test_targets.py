@@ -94,6 +94,18 @@ def test_below_line_is_the_period_that_ends_with_the_window(county: County) -> N
     assert value(found, "gone") is None  # moved out: null, not 0
 
 
+def test_the_same_incomes_are_held_against_other_lines(county: County) -> None:
+    found = targets.build_targets(county, "2019-12-31", 12, ["below_line"], line_factors=[0.8, 1.2])
+    at = {h: [value(found, h, targets.label_at(k)) for k in (0.8, 1.2)] for h in ("falls", "stays", "gone")}
+    # 4800 is exactly 0.8 of the line: not below it; 6000 is below 7200; what is not known stays unknown.
+    assert at == {"falls": [0, 1], "stays": [0, 1], "gone": [None, None]}
+    # On a day before the window was over nothing of it was known.
+    early = targets.build_targets(county, "2019-12-31", 12, line_factors=[1.2], known_by="2020-12-30")
+    assert early[targets.label_at(1.2)].isna().all()
+    with pytest.raises(UsageError, match="only below_line can be answered for other lines"):
+        targets.build_targets(county, "2019-12-31", 12, ["confirmed"], line_factors=[1.2])
+
+
 def test_identified_counts_events_in_the_half_open_window(county: County) -> None:
     found = targets.build_targets(county, "2019-12-31", 12, ["identified"])
     assert value(found, "falls") == 1  # on the window's last day, though recorded later
@@ -261,6 +273,20 @@ def test_who_is_under_watch_is_in_no_risk_set_though_above_the_line() -> None:
     county = from_frames(frames, About(data_through="2020-12-31"))
     assert set(targets.build_cohorts(county, "not_monitored", "2020-12-31")["household_id"]) == {"free"}
     assert set(targets.build_cohorts(county, "all", "2020-12-31")["household_id"]) == {"watched", "free"}
+
+
+def test_each_line_has_its_own_risk_set(county: County) -> None:
+    def of(name: str, day: str, factor: float) -> set[str]:
+        return set(targets.build_cohorts(county, name, day, line_factor=factor)["household_id"])
+
+    # All but poor earned 7200, which is 1.2 times the line and not below it.
+    assert of("lifted", "2019-12-31", 1.2) == {"falls", "stays", "gone"}
+    assert of("lifted", "2019-12-31", 1.21) == set()
+    # In 2020 stays earned 6000: not below the line, but below 1.2 times it. In 2021 it earned 7200.
+    assert of("never_below", "2021-12-31", 1.0) == {"stays"}
+    assert of("never_below", "2021-12-31", 1.2) == set()
+    # Who is under watch is so whatever the line: poor earned half of the line's worth at 0.5.
+    assert of("lifted", "2019-12-31", 0.5) == {"falls", "stays", "gone"}
 
 
 def test_a_general_household_known_only_through_its_identification_is_in_no_cohort() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tests.declarations import plain_county
 
-from riskmodel import rules, simulate
+from riskmodel import rules, simulate, targets
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
 from riskmodel.runs import Experiment, design_matrix, experiment
@@ -65,6 +65,76 @@ def test_villages_of_one_outcome_are_a_refusal_and_no_fault_of_ours(made) -> Non
     train = table.rows[table.rows["as_of"].isin(pd.to_datetime(days))].assign(y=1.0)
     with pytest.raises(InputRefused, match=r"only households with the event"):
         fit_declared_model(exp.model_copy(update={"models": ("past_income",)}), "past_income", train, table)
+
+
+SET = """
+format: 1
+id: of-the-line
+version: 1
+zh: 线
+en: of the line
+line: {value: 1, source: the rule set's is put in its place}
+defaults:
+  accounting: {known_on: recorded_on, missing: as_accounting}
+  features: {known_on: recorded_on, missing: null_if_input_null}
+features:
+  - {id: owed, from: features, aggregate: log_line, of: accounting.pcni, unit: log_line, zh: 他, en: other}
+  - {id: persons, from: accounting, aggregate: value, column: persons, unit: persons, zh: 人口, en: persons}
+  - {id: pcni_log, from: features, aggregate: log_line, of: accounting.pcni, unit: log_line, direction: -1,
+     zh: 对数, en: log}
+  - {id: above, from: features, aggregate: to_line, of: accounting.pcni, unit: yuan, direction: -1,
+     zh: 高出, en: above}
+"""
+
+
+@pytest.fixture(scope="module")
+def at_lines(made, tmp_path_factory) -> tuple[Experiment, design_matrix.DesignMatrix, pd.DataFrame]:
+    _, county, _, days = made
+    exp = plain_county()
+    lines = {"factors": [1.5, 3.0], "models": ["boosting"]}
+    exp = Experiment.model_validate(exp.model_dump(mode="json") | {"augment_lines": lines})
+    file = tmp_path_factory.mktemp("set") / "set.yaml"
+    file.write_text(SET, encoding="utf-8")
+    exp = exp.model_copy(update={"feature_set": str(file), "leave_out": ()})
+    table = design_matrix.build_design_matrix(exp, county, tuple(days))
+    seen_by = county.data_through
+    train = design_matrix.labelled_rows(exp, county, table, tuple(days), seen_by, exp.augment_lines.factors)
+    return exp, table, train[train["y"].notna()].reset_index(drop=True)
+
+
+def test_rows_at_other_lines_are_those_that_stand_above_them(at_lines) -> None:
+    _, table, train = at_lines
+    for factor in (1.5, 3.0):
+        at = table.at_lines[table.at_lines["factor"] == factor]
+        above = table.rows["pcni"].round(9) >= (factor * table.rows["line"]).round(9)
+        assert sorted(at["row"]) == sorted(table.rows.loc[above, "row"])
+        assert 0 < above.sum() < len(above)
+    # A label is at least what it is at a lower line.
+    labels = train[["y", targets.label_at(1.5), targets.label_at(3.0)]].to_numpy()
+    assert (np.diff(labels, axis=1) >= 0).all()
+
+
+def test_copies_are_the_training_rows_with_labels_and_features_of_the_other_line(at_lines, made) -> None:
+    exp, table, train = at_lines
+    train = train.sample(frac=0.5, random_state=0).reset_index(drop=True)
+    copies = design_matrix.line_copies("boosting", exp, train, table)
+    X = table.X.iloc[train["row"]].reset_index(drop=True)
+    known = table.at_lines["row"].isin(train["row"]).sum()
+    assert len(copies.row) == len(copies.y) == len(copies.X) == known
+    assert list(copies.X.columns) == list(X.columns)
+    own = X.iloc[copies.row].reset_index(drop=True)
+    # Income over the line tells which line each copy is asked at, and the label is that line's.
+    factor = np.exp((own["pcni_log"] - copies.X["pcni_log"]).to_numpy()).round(6)
+    assert (copies.X["persons"] == own["persons"]).all()
+    # What risk is not declared to rise with as the line does is no question about it.
+    assert (copies.X["owed"] == own["owed"]).all()
+    line = train["line"].to_numpy(float)[copies.row]
+    assert (own["above"] - copies.X["above"]).to_numpy() == pytest.approx((factor - 1) * line)
+    assert set(factor) == {1.5, 3.0}
+    for one in (1.5, 3.0):
+        at = factor == one
+        assert (copies.y[at] == train[targets.label_at(one)].to_numpy()[copies.row[at]]).all()
+    assert design_matrix.line_copies("logit", exp, train, table) is None
 
 
 def test_each_planted_leak_is_found_and_honest_columns_are_not():

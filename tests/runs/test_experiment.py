@@ -186,3 +186,54 @@ def test_training_windows_are_over_and_recorded_before_the_test(tmp_path: Path) 
     assert trained(31) == {dates[3]: (dates[0],)}
     with pytest.raises(InputRefused, match=r"too close together .* as a rule 900 households over 54 months"):
         trained(32)
+
+
+LINES = "augment_lines: {factors: [1.2, 2.0], models: [boosting]}\nbudget:"
+WITH_BOOSTING = {"[past_income]": "[past_income, boosting]"}
+
+
+def test_other_lines_are_declared_with_their_models_and_change_the_digest(tmp_path: Path) -> None:
+    plain = declared(tmp_path, changes=WITH_BOOSTING)
+    lines = declared(tmp_path, changes=WITH_BOOSTING | {"budget:": LINES})
+    assert lines.augment_lines is not None
+    assert lines.augment_lines.factors == (1.2, 2.0)
+    assert lines.digest != plain.digest
+    assert Experiment.model_validate_json(lines.model_dump_json()) == lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"[1.2, 2.0]": "[0.8]"}, "numbers above 1 .*below it stand households that are not in the cohort"),
+        ({"[1.2, 2.0]": "[1, 1.2]"}, "the line itself is always asked"),
+        ({"models: [boosting]}": "models: [past_income]}"}, "past_income cannot be fitted at several lines"),
+        ({"models: [boosting]}": "models: [additive]}"}, r"additive not among models"),
+        ({"[not_monitored]": "[fell_before]"}, "who fell before below a higher line is not in the cohort"),
+        ({"horizon:": "events: [confirmed]\nhorizon:"}, "a person's or the register's answer"),
+        ({"horizon:": "events: [below_line, identified]\nhorizon:"}, "nobody answered at another one"),
+        ({"boosting]\nchampion": "boosting, boosting_lines]\nchampion"}, "boosting_lines: fitted at several"),
+    ],
+)
+def test_lines_that_cannot_be_asked_are_refused_with_the_reason(
+    tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SpecError, match=said):
+        declared(tmp_path, changes=WITH_BOOSTING | {"budget:": LINES} | changes)
+
+
+def test_a_set_that_does_not_hold_the_line_cannot_be_asked_at_another(tmp_path: Path) -> None:
+    exp = declared(tmp_path, changes=WITH_BOOSTING | {"budget:": LINES})
+    with pytest.raises(InputRefused, match=r"no feature of .*set.yaml says how far above the line"):
+        design_matrix.build_design_matrix(exp, county(), (dt.date(2010, 3, 31),))
+
+
+def test_incomes_that_are_a_mark_cannot_be_held_against_another_line(tmp_path: Path) -> None:
+    exp = declared(tmp_path, changes=WITH_BOOSTING | {"budget:": LINES})
+    of_line = SET.replace("from: accounting", "from: features").replace(
+        "aggregate: value", "aggregate: to_line"
+    )
+    of_line = of_line.replace("column: pcni", "of: [accounting.pcni]\n    direction: -1")
+    of_line = of_line.replace("as_accounting", "null_if_input_null")
+    (tmp_path / "set.yaml").write_text(of_line, encoding="utf-8")
+    with pytest.raises(InputRefused, match="incomes are a mark, not amounts"):
+        design_matrix.build_design_matrix(exp, county(), (dt.date(2010, 3, 31),))

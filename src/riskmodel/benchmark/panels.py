@@ -85,7 +85,8 @@ class Benchmark(Spec):
     """A declared benchmark; see ``experiments/bench.yaml``.
 
     ``models`` and ``rulesets`` may end with ``all``: whatever else is registered or packaged takes part, but
-    for what ``leave_out`` names.
+    for what ``leave_out`` names. Models fitted at several lines take part where the panel's experiment
+    declares these (``augment_lines``).
 
     ``bootstrap`` village resamples make the intervals, ``bootstrap_test`` those of the primary test, whose p
     values Holm multiplies by the number of models.
@@ -185,7 +186,7 @@ class Benchmark(Spec):
     def experiment_of(self, panel: Panel) -> Experiment:
         """Return a panel's experiment with the benchmark's models, visits and seed."""
         exp = load_experiment(panel.experiment)
-        models = self.models_of(panel)
+        models = tuple(m for m in self.models_of(panel) if may_take_part(exp, m))
         changed = {
             "models": models,
             "model_params": {
@@ -194,11 +195,19 @@ class Benchmark(Spec):
             },
             "champion": exp.champion if exp.champion in models else models[-1],
             "budget": self.budget if panel.source == "simulate" else exp.budget,
+            "augment_lines": exp.augment_lines and exp.augment_lines.among(models),
             "follow_months": 1,
             "bootstrap": self.bootstrap,
             "seed": self.seed,
         }
         return Experiment.model_validate(exp.model_copy(update=changed).model_dump())
+
+
+def may_take_part(exp: Experiment, name: str) -> bool:
+    """Say whether an experiment declares the lines that a model fitted at several of them needs."""
+    if not models.model_entry(name).several_lines:
+        return True
+    return exp.augment_lines is not None and name in exp.augment_lines.models
 
 
 def load_benchmark(name: str | Path) -> Benchmark:

@@ -1,6 +1,6 @@
 """Features declared in YAML, for many as-of dates in one pass: from the monthly panel, the rest by Ibis."""
 
-from riskmodel.features.build import build_features
+from riskmodel.features.build import build_features, build_features_at_lines, line_features
 from riskmodel.features.declaration import Feature, FeatureSet, without_roles
 from riskmodel.features.dictionary import describe_features, explain_missing
 from riskmodel.features.library import available_feature_sets, load_feature_set
@@ -12,8 +12,10 @@ __all__ = [
     "FeatureSet",
     "available_feature_sets",
     "build_features",
+    "build_features_at_lines",
     "describe_features",
     "explain_missing",
+    "line_features",
     "load_feature_set",
     "without_roles",
 ]

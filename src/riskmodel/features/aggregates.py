@@ -258,6 +258,11 @@ class Aggregate:
         `Observations` to the value.
     derived : callable, optional
         Other features of the household and the line times the declared factor, to the value.
+    line : int, optional
+        Where the line has a part in ``derived``: −1 if the value falls as the line rises, +1 if it rises, 0
+        if it depends.
+    keeps_order : bool
+        Whether ``derived`` moves as its features do, where all of them move alike.
     neighbours : bool
         Whether it is one of the other households of the place.
     inputs : int, optional
@@ -278,6 +283,8 @@ class Aggregate:
     members: Callable[[Members], ir.Value] | None = None
     observed: Callable[[Observations], ir.Value] | None = None
     derived: Callable[[Sequence[ir.Value], Line], ir.Value] | None = None
+    line: Literal[-1, 0, 1] | None = None
+    keeps_order: bool = False
     neighbours: bool = False
     inputs: int | None = None
     order: int = 50

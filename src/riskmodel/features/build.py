@@ -6,8 +6,8 @@ of rows of other tables and of features, and gives columns that are put in their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ibis
@@ -71,14 +71,62 @@ def build_features(
         If there is no such set or a date is none.
     """
     fs = feature_set if isinstance(feature_set, FeatureSet) else load_feature_set(feature_set)
-    known = known_county(county, as_of)
+    return _filled(known_county(county, as_of), fs).matrix.frame()
+
+
+def build_features_at_lines(
+    county: County | KnownCounty,
+    feature_set: FeatureSet,
+    factors: Sequence[float],
+    as_of: AsOf | None = None,
+) -> tuple[pd.DataFrame, dict[float, pd.DataFrame]]:
+    """Compute a feature set, and those of its features that hold the line as other lines would have them.
+
+    Parameters
+    ----------
+    county, as_of
+        As in `build_features`.
+    feature_set
+        A loaded set.
+    factors
+        Other lines, as multiples of the set's own.
+
+    Returns
+    -------
+    frame
+        As `build_features` returns it.
+    at_lines
+        Factor to `line_features` of the same rows, as a whole build of `FeatureSet.at_line` has them.
+
+    Raises
+    ------
+    SpecError
+        If a feature is the line itself.
+    """
+    built = _filled(known_county(county, as_of), feature_set)
+    names = list(line_features(feature_set))
+    own = {name: built.matrix[name].copy() for name in names} if factors else {}
+    at_lines = {}
+    for factor in factors:
+        built.measure_from(factor)
+        columns = {name: built.matrix.rows.by_household(built.matrix[name]) for name in names}
+        at_lines[factor] = pd.DataFrame(columns)
+    for name, values in own.items():
+        built.matrix[name][:] = values
+    return built.matrix.frame(), at_lines
+
+
+def _filled(known: KnownCounty, feature_set: FeatureSet) -> _FeatureBuild:
+    """Return a set that was computed whole."""
     there = fetch_arrow(known, _households)
-    matrix = FeatureMatrix(fs.names, MatrixRows(read_records(known.county).ids, known.moments, there))
-    for f in fs.features:
+    rows = MatrixRows(read_records(known.county).ids, known.moments, there)
+    matrix = FeatureMatrix(feature_set.names, rows)
+    for f in feature_set.features:
         if f.intermediate and f.source not in _LATER:
             matrix.add_quantity(f.id)
-    _FeatureBuild(known, fs, matrix).fill()
-    return matrix.frame()
+    built = _FeatureBuild(known, feature_set, matrix)
+    built.fill()
+    return built
 
 
 def _households(county: Shape) -> ir.Table:
@@ -113,6 +161,22 @@ class _FeatureBuild:
             if source not in (*MONTHLY, *_LATER, "accounting"):
                 self._records(source, self.of(source))
         self._derived()
+
+    def measure_from(self, factor: float) -> None:
+        """Make those features anew that hold the line, from a line so many times the set's own."""
+        moved = replace(self, feature_set=self.feature_set.at_line(factor))
+        for f in self.of("accounting"):
+            if f.column == "line" or "line" in f.where:
+                raise SpecError(f"feature {f.id} is the line itself: nothing can be asked at another one")
+        if any(records.line_move(f) is not None for f in self.of("accounts")):
+            moved._records("accounts", moved.of("accounts"))
+        if _LINE in self.matrix:
+            own = self.matrix[_LINE].copy()
+            self.matrix[_LINE][:] = own * factor
+            moved._derived()
+            self.matrix[_LINE][:] = own
+        else:
+            moved._derived()
 
     def _accounts(self, by_month: monthly.MonthlyFeatures) -> None:
         """Write what accounts say, as far as anything asks; and windows of the same records beside them."""
@@ -200,6 +264,35 @@ class _FeatureBuild:
                     self.known, _sums, feature_set, number, by, t=t, **around
                 )
         self.matrix.write_rows(fetch_arrow(self.known, _finished, feature_set, t=t, **around))
+
+
+def line_features(feature_set: FeatureSet) -> dict[str, int]:
+    """Return the features that hold the line, and how they move as it rises, by their declaration.
+
+    Parameters
+    ----------
+    feature_set
+        The set.
+
+    Returns
+    -------
+    dict
+        In column order, feature to −1 (it falls), +1 (it rises) or 0 (it depends, or a part of it moves
+        against another); empty where no feature is measured from the line.
+    """
+    of_accounts = {f.id: records.line_move(f) for f in feature_set.features if f.source == "accounts"}
+    moves = {name: move for name, move in of_accounts.items() if move is not None}
+    for wave in dependency_levels(feature_set.features):
+        for f in wave:
+            aggregate = AGGREGATES[f.aggregate]
+            parts = {moves[ref] for ref in f.of if ref in moves}
+            if aggregate.line is not None:
+                moves[f.id] = aggregate.line
+            elif "accounting.line" in f.of:
+                moves[f.id] = 0
+            elif parts:
+                moves[f.id] = parts.pop() if aggregate.keeps_order and len(parts) == 1 else 0
+    return {name: moves[name] for name in feature_set.names if name in moves}
 
 
 def _is_relative(line: float | RelativeLine) -> bool:

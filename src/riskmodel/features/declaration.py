@@ -140,6 +140,16 @@ class FeatureSet(Spec):
         chosen = line if isinstance(line, RelativeLine) else float(line)
         return self.model_copy(update={"line": chosen, "line_source": source})
 
+    def at_line(self, factor: float) -> FeatureSet:
+        """Return the same set measured from another line, so many times its own."""
+        if isinstance(self.line, RelativeLine):
+            line: float | RelativeLine = self.line.model_copy(
+                update={"relative": self.line.relative * factor}
+            )
+        else:
+            line = self.line * factor
+        return self.with_line(line, f"{factor:g} times that of {self.line_source}")
+
 
 def without_roles(feature_set: FeatureSet, roles: set[str]) -> FeatureSet:
     """Return a feature set without the features of some roles or groups.

@@ -191,8 +191,17 @@ def _known_or_null(f: Feature, g: ir.Table) -> ir.Value:
 
 
 RATIO, SHARE, LOG, BELOW = "line_ratio", "line_share", "line_log", "below"
+# How each moves as the line rises.
+_LINE_MOVES = {RATIO: -1, SHARE: 1, LOG: -1, BELOW: 1}
+_KEEP_ORDER = ("last", "first", "mean", "min", "max", "sum")
 # Stands for "no income at all", where the share has no value; finite, so that means are.
 MAX_LINE_SHARE = 1_000.0
+
+
+def line_move(f: Feature) -> int | None:
+    """Return how a feature of accounts moves as the line rises: −1, +1, 0 (it depends), None (not at all)."""
+    move = _LINE_MOVES.get(str(f.column))
+    return move if move is None or (f.aggregate in _KEEP_ORDER and not f.where) else 0
 
 
 def indicator_features(county: Shape, features: Sequence[Feature], windows: ir.Table) -> ir.Table:

@@ -287,7 +287,7 @@ _STANDARD = (
         derived=lambda p, line: p[0].sign() * (p[0].abs() + 1).ln(),
     ),
     Aggregate(
-        "add", "sum of the parts; null where one is", ("of",),
+        "add", "sum of the parts; null where one is", ("of",), keeps_order=True,
         derived=lambda p, line: reduce(lambda a, b: a + b, p),
     ),
     Aggregate(
@@ -295,15 +295,16 @@ _STANDARD = (
         derived=lambda p, line: p[0] / p[1].nullif(0),  # the members present stand second
     ),
     Aggregate(
-        "to_line", "value minus factor times the line", ("of",), inputs=1, derived=lambda p, line: p[0] - line
+        "to_line", "value minus factor times the line", ("of",), inputs=1, line=-1,
+        derived=lambda p, line: p[0] - line,
     ),
     Aggregate(
         "log_line", f"ln of the value over factor times the line, at least of {_LEAST_SHARE:.0%} of it",
-        ("of",), inputs=1, derived=_log_of_line,
+        ("of",), inputs=1, line=-1, derived=_log_of_line,
     ),
     Aggregate(
         "log_ratio", "ln of first over second, factor times the line added to both, negative values as 0",
-        ("of",), inputs=2, derived=_log_ratio,
+        ("of",), inputs=2, line=0, derived=_log_ratio,
     ),
     Aggregate(
         "multiply", "product of the parts; null where one is", ("of",),
@@ -313,24 +314,26 @@ _STANDARD = (
         "exp", "e to the value", ("of",), inputs=1, derived=lambda p, line: p[0].exp()
     ),
     Aggregate(
-        "below_line", "1 where the value is below factor times the line", ("of",), inputs=1,
+        "below_line", "1 where the value is below factor times the line", ("of",), inputs=1, line=1,
         derived=_below_line,
     ),
     Aggregate(
         "missing", "1 where the value is missing", ("of",), inputs=1,
         derived=lambda p, line: as_float(p[0].isnull()),
     ),
-    Aggregate("all_of", "1 where all parts are 1", ("of",), derived=_all_of),
+    Aggregate("all_of", "1 where all parts are 1", ("of",), keeps_order=True, derived=_all_of),
     Aggregate(
-        "greatest", "the largest part; null where one is", ("of",),
+        "greatest", "the largest part; null where one is", ("of",), keeps_order=True,
         derived=lambda p, line: ibis.ifelse(_any_null(p), NULL, ibis.greatest(*p)),
     ),
     Aggregate(
         "least_known", "the smallest of the parts that are known; null where none is", ("of",),
+        keeps_order=True,
         derived=lambda p, line: _least_known(p),
     ),
     Aggregate(
-        "mean_others", "mean over the place's other households", ("of", "by"), neighbours=True, inputs=1
+        "mean_others", "mean over the place's other households", ("of", "by"), neighbours=True, inputs=1,
+        keeps_order=True,
     ),
 )  # fmt: skip
 for _aggregate in _STANDARD:

@@ -19,6 +19,7 @@ from riskmodel.models.calibrated import CalibratedScore, VennAbers, VennAbersSco
 from riskmodel.models.explainable_boosting import AdditiveBoosting
 from riskmodel.models.few_events import FewEventsFallback, PlainModel, fallback_of
 from riskmodel.models.hazard import DiscreteHazard
+from riskmodel.models.line_copies import LineCopies
 from riskmodel.models.logit import ClusterLogit, PenalisedLogit
 from riskmodel.models.registry import (
     MODELS,
@@ -33,6 +34,7 @@ from riskmodel.models.registry import (
     model_entry,
     model_names,
     model_tables,
+    takes_line_copies,
     trusted_types,
 )
 from riskmodel.models.rule_verdict import RuleVerdict
@@ -52,6 +54,7 @@ __all__ = [
     "DiscreteHazard",
     "FewEventsFallback",
     "LightBoosting",
+    "LineCopies",
     "MarginClassifier",
     "MeanMargin",
     "ModelEntry",
@@ -81,6 +84,7 @@ __all__ = [
     "model_names",
     "model_tables",
     "scorecard_tables",
+    "takes_line_copies",
     "trusted_types",
     "village_draws",
 ]

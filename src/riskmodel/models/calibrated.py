@@ -27,6 +27,7 @@ from riskmodel.models.base import (
     routed_metadata,
     village_folds,
 )
+from riskmodel.models.line_copies import LineCopies
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         There were too few events to fit the slope: it is 1.
     """
 
-    __metadata_request__fit: ClassVar = {"population": True, "households": True}
+    __metadata_request__fit: ClassVar = {"population": True, "households": True, "copies": True}
 
     def __init__(
         self,
@@ -94,7 +95,13 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         self.random_state = random_state
 
     def fit(
-        self, X: Any, y: Any, groups: Any = None, population: Population | None = None, households: Any = None
+        self,
+        X: Any,
+        y: Any,
+        groups: Any = None,
+        population: Population | None = None,
+        households: Any = None,
+        copies: LineCopies | None = None,
     ) -> Self:
         """Fit base and calibrator on different villages of the training rows.
 
@@ -110,6 +117,9 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
             Rows outside the cohort for a base that takes them; those of held-out villages are held out too.
         households : array-like of shape (n,), optional
             Household of each row, for a base that counts them.
+        copies : LineCopies, optional
+            The rows at other lines for a base that takes them; they are held out with their rows, and nothing
+            is calibrated on them.
 
         Returns
         -------
@@ -133,18 +143,22 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         fold = village_folds(target, groups, parts, self.random_state)
         village = None if groups is None else np.asarray(groups, dtype=object)
         owner = None if households is None else np.asarray(households, dtype=object)
-        routed = routed_metadata(self, "base", groups=village, population=population, households=owner)
+        routed = routed_metadata(
+            self, "base", groups=village, population=population, households=owner, copies=copies
+        )
         margin, held_out = np.empty(len(target)), np.flatnonzero(fold == 0)
         for part in range(parts if self.scheme == "cross" else 1):
             rest, held = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
+            inner = dict(routed)
             if "population" in routed:
-                routed["population"] = _outside(population, village, held)
-            self.base_ = self._fit_base(X, target, rest, routed)
+                inner["population"] = _outside(population, village, held)
+            if copies is not None and "copies" in routed:
+                inner["copies"] = copies.take(rest)
+            self.base_ = self._fit_base(X, target, rest, inner)
             margin[held] = self.base_.margin(_safe_indexing(X, held))
         if self.scheme == "cross":
             held_out = np.arange(len(target))
-            whole = routed | {"population": population} if "population" in routed else routed
-            self.base_ = self._fit_base(X, target, held_out, whole)
+            self.base_ = self._fit_base(X, target, held_out, routed)
         self._calibrate(margin[held_out], target[held_out], None if village is None else village[held_out])
         return self
 

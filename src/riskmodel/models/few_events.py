@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import Array, MarginClassifier, PreparedRows, metadata_router, routed_metadata
+from riskmodel.models.line_copies import LineCopies
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,16 @@ class FewEventsFallback(MetaEstimatorMixin, MarginClassifier):
     (True, 10)
     """
 
-    __metadata_request__fit: ClassVar = {"households": True}
+    __metadata_request__fit: ClassVar = {"households": True, "copies": True}
 
     def __init__(self, base: Any, plain: Any, below_events: int = 100) -> None:
         self.base = base
         self.plain = plain
         self.below_events = below_events
 
-    def fit(self, X: Any, y: Any, groups: Any = None, households: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, groups: Any = None, households: Any = None, copies: LineCopies | None = None
+    ) -> Self:
         """Fit the base or the plain model on training rows.
 
         Parameters
@@ -96,6 +99,8 @@ class FewEventsFallback(MetaEstimatorMixin, MarginClassifier):
             Village of each row.
         households : array-like of shape (n,), optional
             Household of each row; without it every row is one of its own.
+        copies : LineCopies, optional
+            The rows at other lines, for a base that takes them; the plain model learns from the line alone.
 
         Returns
         -------
@@ -113,7 +118,7 @@ class FewEventsFallback(MetaEstimatorMixin, MarginClassifier):
         self.n_event_households_ = len(set(found.tolist()))
         self.fell_back_ = self.n_event_households_ < self.below_events
         name = "plain" if self.fell_back_ else "base"
-        routed = routed_metadata(self, name, groups=groups)
+        routed = routed_metadata(self, name, groups=groups, copies=None if self.fell_back_ else copies)
         self.base_ = clone(getattr(self, name)).fit(X, target.astype(int), **routed)
         return self
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 import pandas as pd
+from sklearn.utils.validation import has_fit_parameter
 
 from riskmodel.errors import SpecError, did_you_mean
 from riskmodel.i18n import both, pair, same
@@ -20,6 +21,7 @@ from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import Population
 from riskmodel.models.calibrated import CalibratedScore
 from riskmodel.models.few_events import FewEventsFallback, PlainModel
+from riskmodel.models.line_copies import LineCopies
 
 Words = Mapping[str, str]
 RULE = "rule"
@@ -96,6 +98,8 @@ class ModelEntry:
         none is needed.
     population
         Whether it is also fitted on households outside the cohort.
+    several_lines
+        Whether it stands for a fit at several lines (`LineCopies`), which an experiment must then declare.
     tables
         Returns the tables that a fitted model itself is (effects, a scorecard), by name; none without.
     short_zh, short_en
@@ -128,6 +132,7 @@ class ModelEntry:
     extra: str = ""
     library: str = ""
     population: bool = False
+    several_lines: bool = False
     tables: Callable[[Any], dict[str, pd.DataFrame]] | None = None
     short_zh: str = ""
     short_en: str = ""
@@ -322,6 +327,23 @@ def check_parameters(name: str, params: Mapping[str, Any]) -> tuple[str, ...]:
     return takes
 
 
+def takes_line_copies(name: str) -> bool:
+    """Say whether a model can be fitted on rows asked again at other lines.
+
+    Parameters
+    ----------
+    name
+        Of a model.
+
+    Returns
+    -------
+    bool
+        True where its ``fit`` takes `LineCopies`.
+    """
+    entry = model_entry(name)
+    return entry.calibrated and entry.needs == "features" and has_fit_parameter(entry.factory(), "copies")
+
+
 def fit_model(
     name: str,
     X: Any,
@@ -334,6 +356,7 @@ def fit_model(
     population: Population | None = None,
     fallback: PlainModel | None = None,
     households: Any = None,
+    copies: LineCopies | None = None,
 ) -> Any:
     """Fit one declared model, calibrated on held-out villages where its entry says so.
 
@@ -362,6 +385,8 @@ def fit_model(
         `FewEventsFallback`.
     households : array-like of shape (n,), optional
         Household of each row, to count those with the event.
+    copies
+        The rows at other lines, for models of which `takes_line_copies` holds.
 
     Returns
     -------
@@ -382,7 +407,7 @@ def fit_model(
     if entry.calibrated:
         outside = population if entry.population else None
         score = CalibratedScore(base, share=share, scheme=scheme, random_state=seed)
-        return score.fit(X, y, groups=groups, population=outside, **counted)
+        return score.fit(X, y, groups=groups, population=outside, copies=copies, **counted)
     if isinstance(base, CalibratedScore):
         base.set_params(share=share, scheme=scheme)
     return base.fit(X, y, groups=groups)

@@ -41,6 +41,7 @@ FORMAT = 1
 STEP = "rows"
 # Tables of every county: a folder each, a partition a county.
 ALWAYS = ("features", "cohort")  # never without a row
+AT_LINES = "at_lines"  # only where an experiment asks at other lines
 TABLES = (*ALWAYS, "population", "flags", "labels", "evaluation", "findings", "unknown", "nulls")
 FINAL = "final"
 
@@ -199,6 +200,8 @@ def write_rows(rows: RunRows, task: RowsTask) -> tuple[list[Path], dict[str, Any
         "unknown": rows.unknown,
         "nulls": _joined([one.nulls for one in rows.folds]),
     }
+    if rows.experiment.augment_lines is not None:
+        tables[AT_LINES] = rows.matrix.at_lines
     paths = [write_table(frame, task.file(name)) for name, frame in tables.items()]
     meta = {
         "experiment": rows.experiment.model_dump(mode="json"),
@@ -238,7 +241,9 @@ def read_rows(task: RowsTask) -> RunRows:
         If a table that is never empty has no row.
     """
     meta = task.checkpoints.result(STEP)
-    frames = {name: read_table(task.file(name)) for name in TABLES}
+    exp = Experiment.model_validate(meta["experiment"])
+    tables = (*TABLES, AT_LINES) if exp.augment_lines is not None else TABLES
+    frames = {name: read_table(task.file(name)) for name in tables}
     for name in ALWAYS:
         if frames[name].empty:
             raise InputRefused(
@@ -261,8 +266,14 @@ def read_rows(task: RowsTask) -> RunRows:
             )
         )
     return RunRows(
-        experiment=Experiment.model_validate(meta["experiment"]),
-        matrix=DesignMatrix(frames["cohort"], frames["features"], frames["flags"], frames["population"]),
+        experiment=exp,
+        matrix=DesignMatrix(
+            frames["cohort"],
+            frames["features"],
+            frames["flags"],
+            frames["population"],
+            *([frames[AT_LINES]] if AT_LINES in frames else []),
+        ),
         folds=tuple(folds),
         final=_labelled(labels, FINAL, FINAL),
         fingerprint=meta["fingerprint"],
@@ -326,7 +337,10 @@ def pool_rows(counties: Sequence[tuple[str, RunRows]]) -> RunRows:
         shifted.append(_shifted(rows, name, shift))
         shift += len(rows.matrix.X)
     matrix = DesignMatrix(
-        *(_joined([getattr(r.matrix, n) for r in shifted]) for n in ("rows", "X", "flags", "population"))
+        *(
+            _joined([getattr(r.matrix, n) for r in shifted])
+            for n in ("rows", "X", "flags", "population", AT_LINES)
+        )
     )
     matrix = replace(matrix, rows=matrix.rows.assign(rule_rank=rank_by_rules(matrix.rows)))
     rank = matrix.rows.set_index("row")["rule_rank"]
@@ -360,7 +374,11 @@ def _shifted(rows: RunRows, county: str, shift: int) -> RunRows:
         return frame.assign(**changed)
 
     matrix = DesignMatrix(
-        named(rows.matrix.rows), rows.matrix.X, named(rows.matrix.flags), named(rows.matrix.population)
+        named(rows.matrix.rows),
+        rows.matrix.X,
+        named(rows.matrix.flags),
+        named(rows.matrix.population),
+        named(rows.matrix.at_lines),
     )
     folds = tuple(
         replace(

@@ -186,7 +186,9 @@ def _with_basis(exp: Experiment, totals: float, notes: list[Message]) -> Experim
     fallback = exp.fallback
     if fallback is not None and not _named_columns(exp, fallback.model) <= names:
         fallback = None
-    return exp.model_copy(update={"feature_set": annual, "models": kept, "fallback": fallback})
+    lines = exp.augment_lines and exp.augment_lines.among(kept)
+    changed = {"feature_set": annual, "models": kept, "fallback": fallback, "augment_lines": lines}
+    return exp.model_copy(update=changed)
 
 
 def _named_columns(exp: Experiment, name: str) -> set[str]:

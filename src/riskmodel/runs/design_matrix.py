@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from riskmodel import features, models, rules, targets
 from riskmodel.data import County, fetch_table
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import LEAKAGE_AUC, auc
-from riskmodel.households import known_county
+from riskmodel.households import KnownCounty, known_county
 from riskmodel.rules import RelativeLine
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.targets import KEY
@@ -45,12 +45,16 @@ class DesignMatrix:
         keys, place, ``pcni, line``; empty where no model asks for them.
     flags
         ``household_id, as_of`` of all whom the rules flag, in the cohort or not.
+    at_lines
+        Rows of ``rows`` at the other lines of ``augment_lines`` that they stand above too: ``row``,
+        ``factor`` (times the line), and the features of how far above the line they stand, from that one.
     """
 
     rows: pd.DataFrame
     X: pd.DataFrame
     flags: pd.DataFrame
     population: pd.DataFrame
+    at_lines: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["row", "factor"]))
 
 
 def resolve_feature_set(exp: Experiment) -> features.FeatureSet:
@@ -67,7 +71,9 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     """Build features and verdicts for the cohort at every as-of date in one pass each."""
     chosen, known = resolve_feature_set(exp), known_county(county, days)
     members = targets.build_cohorts(known, exp.cohort, ruleset=exp.ruleset, params=exp.params)
-    X = _keyed(features.build_features(known, chosen))
+    factors = other_lines(exp)
+    X, moved = features.build_features_at_lines(known, chosen, factors)
+    X = _keyed(X)
     verdicts = _keyed(rules.evaluate_rules(known, exp.ruleset, params=exp.params))
     figures = [c for c in RULE_COLUMNS if c != "rule_rank"]
     rows = members.merge(verdicts[[*KEY, *figures]], on=KEY, how="left", validate="one_to_one")
@@ -78,6 +84,7 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
     rows = rows.sort_values(["as_of", "household_id"], ignore_index=True)
     others = _population(exp, rows, verdicts)
     every = pd.concat([rows[KEY], others[KEY]], ignore_index=True)
+    at_lines = _rows_at_lines(exp, known, rows, X, moved)
     X = every.merge(X, on=KEY, how="left", validate="one_to_one")
     rows = rows.assign(row=np.arange(len(rows)), **{c: X[c] for c in PLACE})
     at = np.arange(len(rows), len(every))
@@ -96,7 +103,94 @@ def build_design_matrix(exp: Experiment, county: County, days: tuple[dt.date, ..
             )
         extra = [*extra, "weight"]
     columns = rows[["row", *KEY, *PLACE, "persons", *RULE_COLUMNS, *extra]]
-    return DesignMatrix(columns, X[chosen.names], flags, others)
+    return DesignMatrix(columns, X[chosen.names], flags, others, at_lines)
+
+
+def other_lines(exp: Experiment) -> tuple[float, ...]:
+    """Return the other lines that training rows are asked at, as multiples of the line."""
+    return () if exp.augment_lines is None else exp.augment_lines.factors
+
+
+def _asked_columns(exp: Experiment) -> list[str]:
+    """Return the features that say how far above the line a household stands: as it rises, they raise risk.
+
+    What else holds the line (costs over the line, a share of it added to both sides of a change) is an amount
+    of the household's own, which no question about another line moves; were it moved, risk could fall as the
+    line rises.
+    """
+    chosen = resolve_feature_set(exp)
+    moves = features.line_features(chosen)
+    asked = [name for name, move in moves.items() if move * chosen.feature(name).direction > 0]
+    if not asked:
+        raise InputRefused(
+            f"augment_lines: no feature of {exp.feature_set} says how far above the line a household stands, "
+            "so no model could tell one line from another; leave augment_lines out, or take a set that is "
+            "measured from the line"
+        )
+    return asked
+
+
+def _rows_at_lines(
+    exp: Experiment,
+    known: KnownCounty,
+    rows: pd.DataFrame,
+    X: pd.DataFrame,
+    moved: Mapping[float, pd.DataFrame],
+) -> pd.DataFrame:
+    """Return the cohort at other lines, each with its own risk set and its own features of the line."""
+    parts = []
+    place = X[KEY].assign(place=np.arange(len(X)))
+    asked = _asked_columns(exp) if moved else []
+    if moved and rows["pcni"].nunique() <= 2:
+        raise InputRefused(
+            "augment_lines: incomes are a mark, not amounts (no more than two of them in the cohort): at "
+            "another line everybody's answer is the same; leave augment_lines out"
+        )
+    for factor, columns in moved.items():
+        members = targets.build_cohorts(known, exp.cohort, None, exp.ruleset, exp.params, factor)
+        at = rows[KEY].assign(row=np.arange(len(rows))).merge(members[KEY], on=KEY).merge(place, on=KEY)
+        own = columns[asked].iloc[at["place"]].reset_index(drop=True)
+        parts.append(pd.concat([at[["row"]].assign(factor=factor), own], axis=1))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["row", "factor"])
+
+
+def line_copies(
+    name: str, exp: Experiment, train: pd.DataFrame, tables: DesignMatrix
+) -> models.LineCopies | None:
+    """Return training rows asked again at other lines; None for a model that is not fitted on them.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    exp
+        Declares which models, and which lines.
+    train
+        Labelled rows, with their labels at other lines.
+    tables
+        The features, and those of other lines.
+
+    Returns
+    -------
+    LineCopies
+        Only where the label at the other line is known.
+    """
+    if exp.augment_lines is None or name not in exp.augment_lines.models:
+        return None
+    at = tables.at_lines
+    place = pd.Series(np.arange(len(train)), index=train["row"].to_numpy())
+    at = at.assign(position=at["row"].map(place))
+    at = at[at["position"].notna()]
+    position = at["position"].to_numpy(dtype=np.int64)
+    y = np.full(len(at), np.nan)
+    for factor in exp.augment_lines.factors:
+        here = (at["factor"] == factor).to_numpy()
+        y[here] = train[targets.label_at(factor)].to_numpy(dtype=float)[position[here]]
+    known = ~np.isnan(y)
+    columns = at.columns.drop(["row", "factor", "position"])
+    X = tables.X.iloc[at["row"].to_numpy()[known]].reset_index(drop=True)
+    X = X.assign(**{c: at[c].to_numpy()[known] for c in columns})
+    return models.LineCopies(X, y[known].astype(np.int64), position[known])
 
 
 def _population(exp: Experiment, rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -124,15 +218,24 @@ def rank_by_rules(rows: pd.DataFrame) -> pd.Series:
 
 
 def labelled_rows(
-    exp: Experiment, county: County, tables: DesignMatrix, days: tuple[dt.date, ...], seen_by: dt.date | None
+    exp: Experiment,
+    county: County,
+    tables: DesignMatrix,
+    days: tuple[dt.date, ...],
+    seen_by: dt.date | None,
+    line_factors: Sequence[float] = (),
 ) -> pd.DataFrame:
-    """Return the cohort's rows at some as-of dates with ``y`` (NaN where unknown, for ``label_reason``)."""
+    """Return the cohort's rows at some as-of dates with ``y`` (NaN where unknown, for ``label_reason``).
+
+    For other lines the label is `riskmodel.targets.label_at`.
+    """
     labels = targets.build_targets(
-        county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params
-    )
-    labels = labels.assign(y=labels["label"].astype(float))[
-        [*KEY, "y", "real_horizon_months", "label_reason"]
-    ]
+        county, days, exp.horizon, exp.events, exp.ruleset, known_by=seen_by, params=exp.params,
+        line_factors=line_factors,
+    )  # fmt: skip
+    at_lines = {targets.label_at(f): labels[targets.label_at(f)].astype(float) for f in line_factors}
+    labels = labels.assign(y=labels["label"].astype(float), **at_lines)
+    labels = labels[[*KEY, "y", "real_horizon_months", "label_reason", *at_lines]]
     at_days = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
     return tables.rows[at_days].merge(labels, on=KEY, how="left", validate="one_to_one")
 
@@ -149,7 +252,7 @@ def labelled_fold_rows(
     exp: Experiment, county: County, tables: DesignMatrix, fold: Fold
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a fold's training and test rows, null labels kept in both."""
-    train = labelled_rows(exp, county, tables, fold.train, fold.seen_by)
+    train = labelled_rows(exp, county, tables, fold.train, fold.seen_by, other_lines(exp))
     test = labelled_rows(exp, county, tables, fold.test, None)
     if exp.split.unseen_households:
         trained = train.loc[train["y"].notna(), "household_id"]

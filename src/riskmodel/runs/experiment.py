@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -24,7 +24,7 @@ from riskmodel.evaluation import Budget
 from riskmodel.households import add_months, last_complete_month, window_end
 from riskmodel.i18n import Words, section
 from riskmodel.io import Spec, find_declaration, folder, load_spec
-from riskmodel.models import check_parameters, model_entry
+from riskmodel.models import MODELS, check_parameters, is_model, model_entry, takes_line_copies
 from riskmodel.targets import COHORTS, Event, Horizon
 
 # What the found events are called in a sentence, by the first event of the experiment.
@@ -137,6 +137,42 @@ class Fallback(Spec):
         return name
 
 
+class LineAugmentation(Spec):
+    """Models that learn from their rows asked again at other lines, so many times the line (above 1).
+
+    A household is asked where it stands above the other line too; it and its copies weigh one.
+    """
+
+    factors: tuple[float, ...] = Field(min_length=1)
+    models: tuple[str, ...] = Field(min_length=1)
+
+    def among(self, models: Sequence[str]) -> LineAugmentation | None:
+        """Return the same of some models only; None where it is said of none of them."""
+        kept = tuple(name for name in self.models if name in models)
+        return self.model_copy(update={"models": kept}) if kept else None
+
+    @field_validator("factors")
+    @classmethod
+    def _above_one(cls, factors: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 1 < f <= 10 for f in factors) or len(set(factors)) < len(factors):
+            raise ValueError(
+                f"factors {list(factors)}: different numbers above 1 (at most 10); the line itself is always "
+                "asked, and below it stand households that are not in the cohort"
+            )
+        return factors
+
+    @field_validator("models")
+    @classmethod
+    def _able(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unable = [name for name in names if is_model(name) and not takes_line_copies(name)]
+        if unable:
+            able = [name for name in MODELS if takes_line_copies(name)]
+            raise ValueError(
+                f"{', '.join(unable)} cannot be fitted at several lines; these can: {', '.join(able)}"
+            )
+        return names
+
+
 class Experiment(Spec):
     """A declared run; see ``experiments/county.yaml`` for one with every key."""
 
@@ -154,6 +190,7 @@ class Experiment(Spec):
     split: Split = Split()
     models: tuple[str, ...]
     model_params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    augment_lines: LineAugmentation | None = None
     calibration: Literal["holdout", "cross"] = "holdout"
     champion: str
     # What the champion must show before it takes charge; null where its outcomes cannot judge it.
@@ -198,6 +235,35 @@ class Experiment(Spec):
             raise ValueError(f"champion {self.champion!r} follows another rule set than the experiment's")
         return self
 
+    @model_validator(mode="after")
+    def _lines(self) -> Self:
+        """Refuse other lines where no line makes the label, and models made for several without them."""
+        lines = self.augment_lines
+        augmented = () if lines is None else lines.models
+        lacking = [m for m in self.models if model_entry(m).several_lines and m not in augmented]
+        if lacking:
+            raise ValueError(
+                f"{', '.join(lacking)}: fitted at several lines; name them and the lines, augment_lines: "
+                f"{{factors: [1.2, 1.45, 1.75, 2.1], models: [{', '.join(lacking)}]}}"
+            )
+        if lines is None:
+            return self
+        absent = [m for m in lines.models if m not in self.models]
+        if absent:
+            raise ValueError(f"augment_lines: {', '.join(absent)} not among models {list(self.models)}")
+        others = [e for e in self.events if e != "below_line"]
+        if others:
+            raise ValueError(
+                f"augment_lines: the label {', '.join(others)} is a person's or the register's answer at the "
+                "line in force; nobody answered at another one. Only events: [below_line] can be asked again"
+            )
+        if "fell_before" in self.cohort:
+            raise ValueError(
+                "augment_lines: who fell before below a higher line is not in the cohort fell_before; leave "
+                "augment_lines out, or take another cohort"
+            )
+        return self
+
     @property
     def digest(self) -> str:
         """A content hash of the declaration (64 hexadecimal digits).
@@ -205,7 +271,8 @@ class Experiment(Spec):
         A rule set or feature set of a file counts by what it says, wherever the file lies.
         """
         # What was added later counts only where it is said: digests of earlier declarations stay.
-        unsaid = {key for key in ("weighted", "groups", "fallback") if not getattr(self, key)}
+        later = ("weighted", "groups", "fallback", "augment_lines")
+        unsaid = {key for key in later if not getattr(self, key)}
         unsaid |= {"gate"} if self.gate == Gate() else set()
         declared = self.model_dump(mode="json", exclude=unsaid) | {
             "ruleset": _content(self.ruleset, rules.load_rules),

@@ -225,6 +225,7 @@ def fit_rows(
             *sampling_notes,
             *(note for one in results for note in fallback_notes(exp, one.models, one.rows.fold.name)),
             *fallback_notes(exp, fitted),
+            *_line_notes(exp, train, matrix),
             *(
                 Message("runs.notes.model", {"model": pair(models.model_entry(name)), "note": note})
                 for name, model in fitted.items()
@@ -232,6 +233,18 @@ def fit_rows(
             ),
         ],
     )
+
+
+def _line_notes(exp: Experiment, train: pd.DataFrame, matrix: DesignMatrix) -> list[Message]:
+    """Say which models learned from their rows at other lines, and from how many."""
+    if exp.augment_lines is None:
+        return []
+    names = exp.augment_lines.models
+    copies = design_matrix.line_copies(names[0], exp, train, matrix)
+    counts = {"rows": len(train), "copies": 0 if copies is None else len(copies.row)}
+    factors = ", ".join(f"{factor:g}" for factor in exp.augment_lines.factors)
+    entries = [pair(models.model_entry(name)) for name in names]
+    return [Message("runs.notes.lines", {"model": m, "factors": factors, **counts}) for m in entries]
 
 
 @dataclass(frozen=True)
@@ -286,6 +299,7 @@ def fit_declared_model(
             name, model_inputs(name, train, X), train["y"].astype(int).to_numpy(),
             village_names(train), exp.seed, _params(exp, name), scheme=exp.calibration, population=population,
             fallback=plain, households=train["household_id"].to_numpy(dtype=object),
+            copies=design_matrix.line_copies(name, exp, train, matrix),
         )  # fmt: skip
     except models.OneClassError as exc:
         raise InputRefused(
@@ -440,7 +454,7 @@ def follow_up_lists(
     """
     days = follow_up_dates(exp, county, folds)
     names = tuple(m for m in exp.models if m == "rule" or not models.model_entry(m).ruleset)
-    listing = exp.model_copy(update={"models": names})
+    listing = exp.model_copy(update={"models": names, "augment_lines": None})
     households = max(1, county.table("households").household_id.nunique().to_pyarrow().as_py())
     step = max(1, _AT_ONCE // households)
     scores, flags = [], []

@@ -128,7 +128,7 @@ def _final_rows(
 ) -> tuple[pd.DataFrame, tuple[Message, ...]]:
     until = exp.split.train_until
     over = tuple(d for d in days if until is None or d <= until)
-    train = design_matrix.labelled_rows(exp, county, matrix, over, until)
+    train = design_matrix.labelled_rows(exp, county, matrix, over, until, design_matrix.other_lines(exp))
     train = train[train["y"].notna()].drop(columns="label_reason").reset_index(drop=True)
     train, notes = outcomes.resample_visited(exp, county, train, until)
     return train, tuple(notes)

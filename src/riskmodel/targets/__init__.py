@@ -1,7 +1,7 @@
 """Labels (what happened after as-of) and cohorts (who was at risk at as-of)."""
 
 from riskmodel.targets.cohorts import COHORTS, build_cohorts, count_unknown_incomes
-from riskmodel.targets.income_outcomes import below_line_outcomes
+from riskmodel.targets.income_outcomes import below_line_outcomes, label_at
 from riskmodel.targets.labels import (
     END_OF_TIME,
     EVENTS,
@@ -24,5 +24,6 @@ __all__ = [
     "build_targets",
     "count_unknown_incomes",
     "known_later",
+    "label_at",
     "numbers_at_end",
 ]

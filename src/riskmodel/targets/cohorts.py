@@ -45,6 +45,7 @@ def build_cohorts(
     as_of: AsOf | None = None,
     ruleset: str | rules.RuleSet = "national-2021",
     params: dict[str, object] | None = None,
+    line_factor: float = 1.0,
 ) -> pd.DataFrame:
     """Return the households of a cohort (or of the union of several) at each as-of.
 
@@ -60,6 +61,9 @@ def build_cohorts(
         Whose line says who is below.
     params
         Overrides of the rule set's parameters.
+    line_factor
+        Who is below is said by so many times the line; who is under watch stands in the register whatever
+        the line.
 
     Returns
     -------
@@ -78,9 +82,9 @@ def build_cohorts(
     known = known_county(county, as_of)
     days = [m.as_of for m in known.moments]
     chosen = rules.load_rules(ruleset)
-    table = _standing(known, chosen, params or {})
+    table = _standing(known, chosen, params or {}, line_factor)
     if any(n in HISTORY for n in cohorts):
-        table = _with_past(known.county, table, days, chosen, params or {})
+        table = _with_past(known.county, table, days, chosen, params or {}, line_factor)
     member = pd.Series(False, table.index)
     for name in cohorts:
         member |= COHORTS[name](table)
@@ -118,13 +122,15 @@ def count_unknown_incomes(
     return out.assign(share=out["households"] / out.groupby("as_of")["households"].transform("sum"))
 
 
-def _standing(known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, object]) -> pd.DataFrame:
+def _standing(
+    known: KnownCounty, ruleset: rules.RuleSet, params: dict[str, object], line_factor: float
+) -> pd.DataFrame:
     """Return registration, register state and whether each household is known to be above the line."""
     t = known.accounts(ruleset.period(params))
     table = fetch_table(known, t.select(*KEY, *STANDING))
     table["as_of"] = pd.to_datetime(table["as_of"])
     lines = rules.poverty_lines(known, ruleset, params=params)
-    line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
+    line = table["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float) * line_factor
     table["line"] = line
     table["below"] = (table["pcni"].round(9) < line.round(9)).where(table["pcni"].notna())
     watched = table["in_register"].eq(True)
@@ -138,6 +144,7 @@ def _with_past(
     days: list[dt.date],
     ruleset: rules.RuleSet,
     params: dict[str, object],
+    line_factor: float,
 ) -> pd.DataFrame:
     """Add ``was_below``: below the line in an earlier accounting period on record, as it was known then."""
     period = ruleset.period(params)
@@ -149,7 +156,7 @@ def _with_past(
     past_days = sorted({month_end(m) for m in earlier} | {d for d in days if d < max(days)})
     if not past_days:
         return table.assign(was_below=False)
-    past = _standing(known_county(county, past_days), ruleset, params)
+    past = _standing(known_county(county, past_days), ruleset, params, line_factor)
     parts = []
     for day, part in table.groupby("as_of", sort=False):
         first = _first_falls(county, past, pd.Timestamp(str(day)).date())

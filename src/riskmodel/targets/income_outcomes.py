@@ -46,6 +46,7 @@ def below_line_outcomes(
     seen_by: dt.date,
     ruleset: str | rules.RuleSet,
     params: Mapping[str, object],
+    line_factors: Sequence[float] = (),
 ) -> pd.DataFrame:
     """Return whether each household's income is below the line at the end of its window.
 
@@ -61,15 +62,18 @@ def below_line_outcomes(
         Nothing recorded later is seen.
     ruleset, params
         Whose line decides, and overrides of its parameters.
+    line_factors
+        Other lines that the same incomes are held against, as multiples of the line.
 
     Returns
     -------
     DataFrame
-        One row per ``household_id, as_of``: ``label_below_line`` (1, 0 or missing), ``reason`` (why it is
-        missing), ``pcni_after`` (yuan per head in the outcome's period; missing where the household was
-        split), ``split`` (whether it was, within the window), ``split_share`` (of the persons of its
-        children, those below the line; missing unless all are known), and, where the window is the
-        household's own, ``own_window`` (true) and ``own_horizon`` (months).
+        One row per ``household_id, as_of``: ``label_below_line`` (1, 0 or missing), for each of the other
+        lines `label_at` (likewise), ``reason`` (why it is missing), ``pcni_after`` (yuan per head in the
+        outcome's period; missing where the household was split), ``split`` (whether it was, within the
+        window), ``split_share`` (of the persons of its children, those below the line; missing unless all
+        are known), and, where the window is the household's own, ``own_window`` (true) and ``own_horizon``
+        (months).
     """
     chosen = rules.load_rules(ruleset)
     period = chosen.period(dict(params)).model_copy(update={"follows_lag": False})
@@ -86,7 +90,17 @@ def below_line_outcomes(
         parts.append(_without_replaced(county, moments, outcomes))
     if at["own"].any():
         parts.append(_own_windows(county, at[at["own"]], span, seen_by, chosen, period, params))
-    return _by_household(_judged(pd.concat(parts, ignore_index=True)))
+    rows = pd.concat(parts, ignore_index=True)
+    out = _by_household(_judged(rows))
+    for factor in line_factors:
+        other = _by_household(_judged(rows.assign(line=rows["line"] * factor)))
+        out[label_at(factor)] = other["label_below_line"]
+    return out
+
+
+def label_at(factor: float) -> str:
+    """Return the column that says whether an income is below so many times the line."""
+    return f"label_below_line:{factor:g}"
 
 
 def _as_of_bases(

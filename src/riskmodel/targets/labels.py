@@ -35,7 +35,7 @@ from riskmodel.households import (
     to_date,
     window_end,
 )
-from riskmodel.targets.income_outcomes import LEFT, OVER, below_line_outcomes
+from riskmodel.targets.income_outcomes import LEFT, OVER, below_line_outcomes, label_at
 from riskmodel.targets.windows import END_OF_TIME, KEY, Horizon, known_later, numbers_at_end
 
 Event = Literal["identified", "below_line", "confirmed"]
@@ -52,6 +52,7 @@ def build_targets(
     *,
     known_by: DateLike | None = None,
     params: dict[str, object] | None = None,
+    line_factors: Sequence[float] = (),
 ) -> pd.DataFrame:
     """Return the label of every household known at each as-of.
 
@@ -71,6 +72,8 @@ def build_targets(
         Rows recorded later are not seen, and windows not over by then are null; everything by default.
     params : dict, optional
         Overrides of the rule set's parameters.
+    line_factors
+        Other lines, as multiples of the rule set's, that ``below_line`` is also answered for.
 
     Returns
     -------
@@ -81,12 +84,12 @@ def build_targets(
         ``window_not_over``, ``other_people``, ``not_seen_again``, ``not_visited``, ``table_absent`` or
         ``no_line``), ``label_without_splits`` (null for households that were split in the window), ``split``
         (whether it was) and ``split_share`` (of the persons of a split household's children, those below the
-        line).
+        line); and for each of the other lines `label_at`, whether the income was below it.
 
     Raises
     ------
     UsageError
-        If an event is unknown or none is given.
+        If an event is unknown or none is given, or other lines are asked for without ``below_line``.
 
     Notes
     -----
@@ -97,6 +100,8 @@ def build_targets(
     unknown = [e for e in events if e not in EVENTS]
     if unknown or not events:
         raise UsageError(f"events {list(events)!r}: give one or more of {', '.join(EVENTS)}")
+    if line_factors and "below_line" not in events:
+        raise UsageError(f"events {list(events)!r}: only below_line can be answered for other lines")
     span = horizon if isinstance(horizon, Horizon) else Horizon(months=horizon)
     days = [m.as_of for m in as_moments(as_of)]
     seen_by = to_date(known_by) if known_by else END_OF_TIME
@@ -108,7 +113,7 @@ def build_targets(
     over = pd.Series({pd.Timestamp(d): _is_over(county, end, seen_by) for d, end in ends.items()})
     for event in events:
         if event == "below_line":
-            values = below_line_outcomes(county, days, span, seen_by, ruleset, params or {})
+            values = below_line_outcomes(county, days, span, seen_by, ruleset, params or {}, line_factors)
             values = values.rename(columns={"reason": "reason_below_line"}).drop(columns="pcni_after")
             out = out.drop(columns=["split", "split_share"])
         else:
@@ -121,11 +126,12 @@ def build_targets(
         not_over = ~(out["as_of"].map(over) | own_window)
         if span.next:
             not_over &= out[f"reason_{event}"].notna()
-        out.loc[not_over, f"label_{event}"] = np.nan
+        answered = [f"label_{event}", *(map(label_at, line_factors) if event == "below_line" else ())]
+        out.loc[not_over, answered] = np.nan
         out.loc[not_over, f"reason_{event}"] = OVER
         if "own_horizon" in out:
             out["real_horizon_months"] = out.pop("own_horizon").fillna(out["real_horizon_months"])
-    return _combine(out, events)
+    return _combine(out, events, [label_at(factor) for factor in line_factors])
 
 
 def _households(county: Shape) -> ir.Table:
@@ -137,7 +143,7 @@ def _is_over(county: County, end: dt.date, seen_by: dt.date) -> bool:
     return final <= county.data_through and final <= seen_by
 
 
-def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
+def _combine(out: pd.DataFrame, events: Sequence[Event], at_lines: Sequence[str]) -> pd.DataFrame:
     columns = [f"label_{e}" for e in events]
     values = out[columns].astype(float)
     label = values.max(axis=1).where(values.notna().all(axis=1) | (values.max(axis=1) == 1))
@@ -147,10 +153,12 @@ def _combine(out: pd.DataFrame, events: Sequence[Event]) -> pd.DataFrame:
     out["label"], out["label_reason"] = label, reasons.where(label.isna()).astype(object)
     out["split"] = out["split"].eq(True)
     out["label_without_splits"] = label.mask(out["split"])
-    counted = ["label", *columns, "label_without_splits"]
+    counted = ["label", *columns, "label_without_splits", *at_lines]
     out[counted] = out[counted].astype("Int8")
     order = [*KEY, "label", *columns, "real_horizon_months", "label_reason", "label_without_splits"]
-    return out[[*order, "split", "split_share"]].sort_values(["as_of", "household_id"], ignore_index=True)
+    return out[[*order, "split", "split_share", *at_lines]].sort_values(
+        ["as_of", "household_id"], ignore_index=True
+    )
 
 
 def _happened(
