@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from riskmodel import evaluation
+from riskmodel import evaluation, simulate
 
 from .conftest import AS_OF, run, told
 
@@ -54,6 +54,22 @@ def test_train_prints_the_contracts_summary(trained: dict) -> None:
         assert list(row) == TRAIN
         assert row["auc_low"] <= row["auc"] <= row["auc_high"]
         assert row["auc"] < 0.95  # above that it would be a leak until shown otherwise
+
+
+def test_evaluate_judges_another_county_and_refuses_the_one_it_learned_from(
+    trained: dict, data: Path, work: Path
+) -> None:
+    made = simulate.simulate_county(households=300, months=48, seed=31, truth_at=[], profile="poor-mountain")
+    simulate.write_simulated_county(made, work / "elsewhere")
+    model = ("--model", f"county@{trained['models'][1]['model']}", "--store", work / "mlflow.db")
+    dates = ("--as-of", "2018-12-31", "--as-of", "2019-06-30", "--out", work / "evaluated")
+    summary = told("evaluate", work / "elsewhere", *model, *dates)
+    assert {row["county"] for row in summary["figures"]} == {"elsewhere"}
+    for name in ("figures", "case_mix", "net_benefit", "pooled", "evidence"):
+        assert (work / "evaluated" / f"{name}.csv").is_file()
+    own = run("evaluate", data, *model, *dates)
+    assert own.exit_code != 0
+    assert "trained on" in own.stderr
 
 
 def test_compare_tells_the_pooled_verdict(trained: dict, work: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from riskmodel.cli import county, demo, forecast, imports, models, office, province, rules
+from riskmodel.cli import county, demo, evaluation, forecast, imports, models, office, province, rules
 
 app = typer.Typer(
     name="riskmodel",
@@ -23,6 +23,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "ledger": rules.ledger,
     "features": models.features,
     "train": models.train,
+    "evaluate": evaluation.evaluate,
     "compare": models.compare,
     "bench": models.bench,
     "plan": models.plan,

@@ -34,6 +34,7 @@ from riskmodel.evaluation.paired_lists import (
     holm,
     mcnemar_exact,
 )
+from riskmodel.evaluation.pooling import pool_counties
 from riskmodel.evaluation.power import (
     comparison_power,
     power_table,
@@ -141,6 +142,7 @@ __all__ = [
     "net_benefit",
     "net_benefit_curve",
     "percentile_interval",
+    "pool_counties",
     "pooled_metrics",
     "power_table",
     "precision_interval",

@@ -5,6 +5,7 @@ Venn–Abers gives two probabilities a score, one of which is calibrated whateve
 
 from __future__ import annotations
 
+import copy
 import logging
 from typing import Any, ClassVar, Literal, Self
 
@@ -180,6 +181,29 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         self.slope_held_ = not placed
         for note in self.notes:
             _LOG.warning("%s: %s", type(self.base_).__name__, note.text("en"))
+
+    def recalibrate(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Return a copy with the same base, its calibrator fitted on other rows: another county or time.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (n, p)
+            Rows the base was not fitted on.
+        y : array of shape (n,)
+            Two classes, no nulls.
+        groups : array-like of shape (n,), optional
+            Village of each row.
+
+        Returns
+        -------
+        CalibratedScore
+            It orders as this one does wherever its slope is above 0.
+        """
+        check_is_fitted(self)
+        out = copy.deepcopy(self)
+        village = None if groups is None else np.asarray(groups, dtype=object)
+        out._calibrate(self.base_.margin(X), np.asarray(y, dtype=float), village)
+        return out
 
     @property
     def notes(self) -> list[Message]:

@@ -4,6 +4,14 @@ from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, rank_by_rules
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Fold, VisitBudget, load_experiment
 from riskmodel.runs.experiment_check import Fault, check_experiment
+from riskmodel.runs.external import (
+    RECALIBRATED,
+    ExternalValidation,
+    log_validation,
+    validate_counties,
+    validate_model,
+    validation_facts,
+)
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, fit_rows, run_experiment, score_columns
 from riskmodel.runs.gate import MIN_GROUP_EVENTS, Check, GateResult, judge_champion
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
@@ -14,6 +22,7 @@ from riskmodel.runs.promotion import (
     listed_at_budget,
     promote,
 )
+from riskmodel.runs.reporting import guideline_evidence
 from riskmodel.runs.run import Run, RunComparison, compare, open_run
 from riskmodel.runs.run_rows import FoldRows, RunRows, collect_rows
 from riskmodel.runs.tracking import (
@@ -36,6 +45,7 @@ __all__ = [
     "EVENT_WORDS",
     "HOUSEHOLD_GROUPS",
     "MIN_GROUP_EVENTS",
+    "RECALIBRATED",
     "TEST_ROW",
     "Check",
     "Decision",
@@ -43,6 +53,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "ExperimentResult",
+    "ExternalValidation",
     "Fault",
     "Fold",
     "FoldRows",
@@ -63,11 +74,13 @@ __all__ = [
     "fairness_groups",
     "find_model",
     "fit_rows",
+    "guideline_evidence",
     "is_simple",
     "judge_champion",
     "listed_at_budget",
     "load_experiment",
     "load_model",
+    "log_validation",
     "model_inputs",
     "open_run",
     "promote",
@@ -79,5 +92,8 @@ __all__ = [
     "select_truth",
     "start_run",
     "train",
+    "validate_counties",
+    "validate_model",
+    "validation_facts",
     "winner",
 ]
