@@ -42,7 +42,7 @@ def fitted(request, data):
 def test_every_explained_model_is_tested() -> None:
     simple = {"past_income", "permanent_income", "run_rate", "run_rates"}
     further = {"cluster_logit", "scorecard", "lightgbm", "ebm", "boosting_lines"}
-    assert set(EXPLAINED) == simple | {"logit", "boosting", "additive"} | further
+    assert set(EXPLAINED) == simple | {"logit", "boosting", "additive", "mean", "stack"} | further
 
 
 @pytest.mark.parametrize("calibrated", [True, False])

@@ -118,6 +118,19 @@ def test_copies_are_held_out_with_their_rows_and_calibrate_nothing(scheme, fits)
     assert score.n_held_out_ == (len(y) if scheme == "cross" else (len(y) - len(Noted.fits[0][0])))
 
 
+@pytest.mark.parametrize("kind", [models.MeanMargin, models.Stack])
+def test_bases_that_take_copies_are_given_those_of_their_rows(kind):
+    X, y, village, copies = _data()
+    X["age"] = np.arange(len(X))
+    copies = LineCopies(copies.X.assign(age=copies.row), copies.y, copies.row)
+    Noted.fits.clear()
+    model = kind([Noted(), models.PastIncome(["income_log"])]).fit(X, y, groups=village, copies=copies)
+    assert len(Noted.fits) == (1 if kind is models.MeanMargin else 4)
+    for seen, own in Noted.fits:
+        assert set(own.X["age"]) == set(seen[:, 1].astype(int)) & set(copies.row)
+    assert isinstance(model.bases_[1], models.PastIncome)
+
+
 @pytest.mark.parametrize(("below", "fits"), [(2, True), (10_000, False)])
 def test_a_plain_model_that_stands_in_learns_from_the_line_alone(below, fits):
     X, y, village, copies = _data()
@@ -150,5 +163,5 @@ def test_risk_may_only_rise_with_the_line():
 
 def test_which_models_can_be_fitted_at_several_lines():
     able = {name for name in models.MODELS if models.takes_line_copies(name)}
-    assert {"boosting", "boosting_lines", "additive", "lightgbm"} <= able
+    assert {"boosting", "boosting_lines", "additive", "lightgbm", "mean", "stack"} <= able
     assert not {"rule", "logit", "village", "vulnerability", "past_income"} & able

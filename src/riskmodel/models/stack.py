@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRouter
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from riskmodel.models.base import (
     Array,
@@ -23,6 +23,7 @@ from riskmodel.models.base import (
     village_folds,
 )
 from riskmodel.models.boosting import Boosting
+from riskmodel.models.line_copies import LineCopies
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.models.registry import MODELS, ModelEntry, build_model
 
@@ -57,6 +58,7 @@ class MeanMargin(MarginClassifier):
         Log-odds where every margin is 0.
     """
 
+    __metadata_request__fit: ClassVar = {"copies": True}
     default_bases: tuple[str, ...] = ("logit", "additive")
 
     def __init__(
@@ -69,7 +71,7 @@ class MeanMargin(MarginClassifier):
         self.monotone = monotone
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, groups: Any = None, copies: LineCopies | None = None) -> Self:
         """Fit the bases, and what weighs them, on training rows only.
 
         Parameters
@@ -80,6 +82,8 @@ class MeanMargin(MarginClassifier):
             0/1: two classes, no nulls.
         groups : array-like of shape (n,), optional
             Village of each row.
+        copies : LineCopies, optional
+            The rows at other lines, for the bases that take them; margins are weighed at the line itself.
 
         Returns
         -------
@@ -96,7 +100,10 @@ class MeanMargin(MarginClassifier):
         table = X if hasattr(X, "iloc") else matrix
         labels = target.astype(int)
         names = None if groups is None else np.asarray(groups, dtype=object)
-        routed = [routed_metadata(self, f"base_{i}", groups=names) for i in range(len(self._bases()))]
+        routed = []
+        for i, base in enumerate(self._bases()):
+            own = copies if has_fit_parameter(base, "copies") else None
+            routed.append(routed_metadata(self, f"base_{i}", groups=names, copies=own))
         self.weights_, self.intercept_ = self._weights(table, labels, names, routed)
         self.bases_ = [base.fit(table, labels, **routed[i]) for i, base in enumerate(self._bases())]
         return self
@@ -173,7 +180,8 @@ class Stack(MeanMargin):
             if len(np.unique(labels[rest])) < 2:
                 continue
             for i, base in enumerate(self._bases()):
-                inner = {name: value[rest] for name, value in routed[i].items()}
+                # Arrays and copies both know how to give some rows' part.
+                inner = {name: value.take(rest) for name, value in routed[i].items()}
                 fitted = base.fit(_safe_indexing(table, rest), labels[rest], **inner)
                 margins[held, i] = fitted.margin(_safe_indexing(table, held))
         used = ~np.isnan(margins).any(axis=1)
