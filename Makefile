@@ -53,10 +53,6 @@ lint: $(STAMP)  ## ruff, formatting, types, structure, names
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
 	@mkdir -p $(dir $(BENCH))
 	$(BIN)/python benchmarks/run.py --growth --plot $(BENCH:.json=.svg) --json $(BENCH) $(BENCH_ARGS)
-	$(BIN)/python benchmarks/accounts.py
-	$(BIN)/python benchmarks/rules.py
-	$(BIN)/python benchmarks/simulate.py
-	$(BIN)/python benchmarks/forecast.py
 
 notebooks: $(STAMP)  ## run the notebooks in place
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb

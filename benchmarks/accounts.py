@@ -19,6 +19,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from figures import write_figures
+
 ROOT = Path(__file__).resolve().parents[1]
 AIM_RATIO = 1.15
 # As of a day six months before the county's last: some rows are known only later.
@@ -44,6 +46,13 @@ Seconds = dict[str, float]
 
 def main() -> None:
     args = arguments()
+    size = {"households": args.households, "months": args.months}
+    if not has_revision(args.before):
+        reason = f"revision {args.before} is not in this clone"
+        print(f"accounts: skipped, {reason}")
+        write_figures(args.json, "accounts", size, {}, skipped={"accounts": reason})
+        return
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         before = unpacked(args.before, Path(folder) / "before")
         for recorded in (False, True):
@@ -53,7 +62,10 @@ def main() -> None:
                 sides[args.before].append(timed(before, data, args.day))
                 sides["now"].append(timed(ROOT / "src", data, args.day))
             print(f"{args.households:,} households × {args.months} months, recorded stated: {recorded}")
-            report(sides, args.before)
+            figures[f"now / {args.before}, recorded {'stated' if recorded else 'absent'}"] = report(
+                sides, args.before
+            )
+    write_figures(args.json, "accounts", size, figures, dict.fromkeys(figures, AIM_RATIO))
 
 
 def arguments() -> argparse.Namespace:
@@ -63,7 +75,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--day", default="2021-06-30", help="as of which the accounts are made")
     parser.add_argument("--before", metavar="REV", default="d16ef3d")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
+
+
+def has_revision(revision: str) -> bool:
+    """Say whether git holds a revision here: a shallow clone or an archive of the sources may not."""
+    command = ["git", "-C", str(ROOT), "cat-file", "-e", f"{revision}^{{commit}}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def unpacked(revision: str, home: Path) -> Path:
@@ -96,8 +115,8 @@ def timed(source: Path, data: Path, day: str) -> Seconds:
     return dict(json.loads(answer.stdout.splitlines()[-1]))
 
 
-def report(sides: dict[str, list[Seconds]], before: str) -> None:
-    """Print both sides' best rounds and their ratio; both must have accounted the same households."""
+def report(sides: dict[str, list[Seconds]], before: str) -> float:
+    """Print both sides' best rounds and return their ratio; both must have accounted the same households."""
     (rows,) = {int(one["rows"]) for rounds in sides.values() for one in rounds}
     assert rows > 0
     best = {
@@ -107,6 +126,7 @@ def report(sides: dict[str, list[Seconds]], before: str) -> None:
         print(f"  {name}: reading {one['reading']:.2f} s, accounts {one['accounts']:.2f} s of processor time")
     ratio = total(best["now"]) / total(best[before])
     print(f"  ratio: {ratio:.2f} (aim: at most {AIM_RATIO:g})")
+    return ratio
 
 
 def total(one: Seconds) -> float:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import multiprocessing
 import os
 import tempfile
@@ -35,6 +34,7 @@ import pandas as pd
 import county_sql
 import reference_arrays
 import reference_sql
+from figures import write_figures
 from memory import peak
 from riskmodel import features
 from riskmodel.data.schema import month_ordinal
@@ -71,10 +71,8 @@ def main() -> None:
     for name, value in figures.items():
         limit = f" (aim: at most {LIMITS[name]:g})" if name in LIMITS else ""
         print(f"  {name}: {value:.3g}{limit}")
-    if args.json:
-        size = {"households": args.households, "months": args.months, "dates": args.dates}
-        content = {"benchmark": "features", "size": size, "figures": figures, "limits": LIMITS}
-        args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    size = {"households": args.households, "months": args.months, "dates": args.dates}
+    write_figures(args.json, "features", size, figures, LIMITS)
 
 
 def arguments() -> argparse.Namespace:

@@ -17,6 +17,7 @@ import datetime as dt
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 import county_sql
+from figures import write_figures
 from memory import peak
 from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
@@ -44,6 +46,11 @@ from riskmodel.simulate.state import common_shocks, stream
 from riskmodel.simulate.stress_truth import scenario_truths
 
 AIM_SECONDS, AIM_GIB, AIM_RECONCILED = 120, 6.0, 60
+LIMITS = {
+    "distributions s": 2.0 * AIM_SECONDS,  # two processors
+    "distributions GiB": AIM_GIB,
+    "reconciled, slowest method s": AIM_RECONCILED,
+}
 MONTHS = 48
 COVERED = 300  # households of a county that coverage is measured on
 LOOKED = 9  # months that alarms are counted in
@@ -53,27 +60,30 @@ PARTS = ("households", "reconciled", "coverage", "stress", "alarms")
 
 def main() -> None:
     args = arguments()
-    wanted = [args.only] if args.only else list(PARTS)
-    runs = {
+    runs: dict[str, Callable[[], dict[str, float] | None]] = {
         "households": lambda: households(args.households),
         "reconciled": reconciled,
         "coverage": lambda: coverage(args.seeds),
         "stress": lambda: stressed(args.seeds),
         "alarms": lambda: alarms(args.seeds),
     }
-    for part in wanted:
-        runs[part]()
+    figures: dict[str, float] = {}
+    for part in args.only or PARTS:
+        figures |= runs[part]() or {}
+    size = {"households": args.households, "seeds": args.seeds}
+    write_figures(args.json, "forecast", size, figures, LIMITS)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--households", type=int, default=5_000)
     parser.add_argument("--seeds", type=int, default=1, help="simulated counties a part is measured on")
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="some of the parts; all by default")
+    parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
 
 
-def households(n: int) -> None:
+def households(n: int) -> dict[str, float]:
     """Forecast a random county's households twelve months ahead."""
     with tempfile.TemporaryDirectory() as folder:
         maker = multiprocessing.get_context("spawn").Process(
@@ -97,9 +107,10 @@ def households(n: int) -> None:
         f"{wall / once:.1f} accountings"
     )
     print(f"  peak memory {peak():.2f} GiB (aim: under {AIM_GIB:.0f}); mean probability below {p.mean():.3f}")
+    return {"distributions s": cpu, "distributions in accountings": wall / once, "distributions GiB": peak()}
 
 
-def reconciled() -> None:
+def reconciled() -> dict[str, float]:
     """Forecast and reconcile 40 townships × 10 causes with every method."""
     rng = np.random.default_rng(0)
     months = np.arange(24_000, 24_000 + 60)
@@ -120,6 +131,7 @@ def reconciled() -> None:
             f"processor {cpu:.1f} s, largest gap {gap:.0e}"
         )
     print(f"  slowest: processor {slowest:.1f} s (aim: under {AIM_RECONCILED} s)")
+    return {"reconciled, slowest method s": slowest}
 
 
 def simulated_county(seed: int, profile: str = "default", n: int = 600, months: int = 66) -> County:

@@ -102,8 +102,8 @@ WITH homes AS (
            coalesce(event IN ('identified', 'rolled_back', 're_marked'), false) AS watched,
            coalesce(persons, 0) AS persons, {line}::DOUBLE AS line,
            gap_home OR coalesce(gap_person, false) AS gaps,
-           now::DOUBLE - coalesce(costs, 0)::DOUBLE AS net_income,
-           before::DOUBLE - coalesce(costs_before, 0)::DOUBLE AS net_before,
+           (now - coalesce(costs, 0))::DOUBLE AS net_income,
+           (before - coalesce(costs_before, 0))::DOUBLE AS net_before,
            net_income / nullif(coalesce(persons, 0), 0) AS pcni,
            net_before / nullif(coalesce(persons_before, 0), 0) AS previous_pcni,
            coalesce(rigid, 0)::DOUBLE AS rigid

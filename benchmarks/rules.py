@@ -21,6 +21,7 @@ import pandas as pd
 
 import county_sql
 import reference_rules
+from figures import write_figures
 from memory import peak
 from riskmodel import rules
 from riskmodel.data import County
@@ -50,9 +51,10 @@ def main() -> None:
         rows = {name: t.count().to_pyarrow().as_py() for name, t in county.tables.items()}
         print(f"{args.households:,} households × {args.months} months, {args.threads} threads, as of {day}")
         print(f"  income rows {rows['income']:,}, spending rows {rows['spending']:,}")
-        if not args.only_sets:
-            compare(county, day, args.repeats)
-        every_set(county, day)
+        figures = {} if args.only_sets else compare(county, day, args.repeats)
+        figures |= every_set(county, day)
+    size = {"households": args.households, "months": args.months}
+    write_figures(args.json, "rules", size, figures, {"national-2021 / SQL": AIM_RATIO, "peak GiB": AIM_GIB})
 
 
 def arguments() -> argparse.Namespace:
@@ -63,6 +65,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, help="GiB that the database may use before it spills to disk")
     parser.add_argument("--only-sets", action="store_true", help="no comparison: the twelve sets alone")
+    parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
 
 
@@ -79,8 +82,8 @@ def since(start: Seconds) -> Seconds:
     return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
-def compare(county: County, day: dt.date, repeats: int) -> None:
-    """Time both sides in turn, assert equal verdicts, print the ratio."""
+def compare(county: County, day: dt.date, repeats: int) -> dict[str, float]:
+    """Time both sides in turn, assert equal verdicts, return the ratio of processor seconds."""
     sql: list[Seconds] = []
     ours: list[Seconds] = []
     for _ in range(repeats):
@@ -98,6 +101,7 @@ def compare(county: County, day: dt.date, repeats: int) -> None:
     for k, kind in enumerate(("wall", "processor")):
         ratio = min(r[k] for r in ours) / min(r[k] for r in sql)
         print(f"  ratio ({kind}): {ratio:.2f} (aim: at most {AIM_RATIO:g})")
+    return {f"{NATIONAL} / SQL": ratio}
 
 
 def assert_equal(got: pd.DataFrame, wanted: pd.DataFrame) -> None:
@@ -113,8 +117,8 @@ def assert_equal(got: pd.DataFrame, wanted: pd.DataFrame) -> None:
     print(f"  {NATIONAL}: {len(columns)} columns × {len(got):,} households equal")
 
 
-def every_set(county: County, day: dt.date) -> None:
-    """Evaluate all twelve sets and print time and the peak memory of this process."""
+def every_set(county: County, day: dt.date) -> dict[str, float]:
+    """Evaluate all twelve sets; tell time and the peak memory of this process."""
     before, start = peak(), clock()
     for name, frame in rules.evaluate_rule_sets(fresh(county), TWELVE, day):
         print(f"    {name}: {frame['flagged'].sum():,} flagged")
@@ -123,6 +127,7 @@ def every_set(county: County, day: dt.date) -> None:
         f"  twelve sets: wall {wall:.1f} s, processor {cpu:.1f} s (aim: {AIM_MINUTES:g} minutes at 1,000,000)"
     )
     print(f"  peak memory: {peak():.2f} GiB (before {before:.2f}; aim: under {AIM_GIB:g})")
+    return {"twelve sets s": cpu, "peak GiB": peak()}
 
 
 if __name__ == "__main__":

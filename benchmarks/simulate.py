@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from figures import write_figures
 from memory import peak
 
 AIM_SECONDS = 180.0
@@ -33,7 +34,11 @@ def main() -> None:
         plain, again = Path(folder) / "plain", Path(folder) / "again"
         history = apart(made, plain, args.households, args.months, 0, 0)
         tell("history and files", history)
+        figures = {"history and files s": history.cpu, "history and files GiB": history.gib}
+        size = {"households": args.households, "months": args.months}
+        limits = {"history and files s": 2 * AIM_SECONDS, "history and files GiB": AIM_GIB}
         if args.only_history:
+            write_figures(args.json, "simulate", size, figures, limits)
             return
         reference = apart(rewritten, plain, again)
         ratio = history.cpu / reference.cpu
@@ -46,6 +51,8 @@ def main() -> None:
         same = [digests(Path(folder) / name, small, args.months) for name in ("a", "b")]
         assert same[0] == same[1], "the same seed gave other bytes"
         print(f"  same seed, same bytes: {len(same[0])} files of {small:,} households")
+        figures |= {"history / writing alone": ratio, "with truth s": told.cpu, "with truth GiB": told.gib}
+        write_figures(args.json, "simulate", size, figures, limits)
 
 
 def arguments() -> argparse.Namespace:
@@ -55,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--futures", type=int, default=1000)
     parser.add_argument("--truth-sample", type=int, default=2000)
     parser.add_argument("--only-history", action="store_true", help="No truth, no reference.")
+    parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
 
 

@@ -18,7 +18,6 @@ one process:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 import warnings
@@ -36,6 +35,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from figures import write_figures
 from memory import peak
 from riskmodel import explanation
 from riskmodel.models.boosting import LightBoosting
@@ -65,6 +65,7 @@ def main() -> None:
     training._tables(result, training.evaluate_result(result))
     seconds = {"fits": fitted - start, "evaluation": time.process_time() - fitted}
     figures: dict[str, float] = {"peak memory, GiB": peak()}
+    print(", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
     seconds |= bare(rows, result)
     figures["run / bare fits"] = (seconds["fits"] + seconds["evaluation"]) / (
         min(seconds["bare lbfgs"], seconds["bare newton"]) + seconds["bare trees"]
@@ -75,10 +76,8 @@ def main() -> None:
     for name, value in figures.items():
         limit = f" (aim: at most {LIMITS[name]:g})" if name in LIMITS else ""
         print(f"  {name}: {value:.2f}{limit}")
-    if args.json:
-        size = {"households": args.households, "dates": args.dates, "replicates": args.replicates}
-        content = {"benchmark": "training", "size": size, "figures": figures, "limits": LIMITS}
-        args.json.write_text(json.dumps(content | {"seconds": seconds}, indent=1) + "\n", encoding="utf-8")
+    size = {"households": args.households, "dates": args.dates, "replicates": args.replicates}
+    write_figures(args.json, "training", size, figures, LIMITS, seconds=seconds)
 
 
 def arguments() -> argparse.Namespace:
@@ -164,6 +163,7 @@ def bare(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
             ("bare trees", bare_trees(trees)),
         ):
             out[name] += seconds_of(lambda model=model, X=X, y=y: model.fit(X, y))
+        print(", ".join(f"{name} {value:.1f} s" for name, value in out.items()), flush=True)
     return out
 
 

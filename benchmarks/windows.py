@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import multiprocessing
 import os
 import shutil
@@ -32,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 import county_sql
+from figures import write_figures
 from riskmodel import features
 from riskmodel.data.schema import month_ordinal
 from riskmodel.features import Feature, FeatureSet
@@ -75,10 +75,8 @@ def main() -> None:
         print(f"  {name}: {value:.3g}{limit}")
     for name, why in skipped.items():
         print(f"  {name}: skipped, {why}")
-    if args.json:
-        size = {"households": args.households, "months": args.months, "dates": args.dates}
-        content = {"benchmark": "windows", "size": size, "figures": figures, "limits": LIMITS}
-        args.json.write_text(json.dumps(content | {"skipped": skipped}, indent=1) + "\n", encoding="utf-8")
+    size = {"households": args.households, "months": args.months, "dates": args.dates}
+    write_figures(args.json, "windows", size, figures, LIMITS, skipped=skipped)
 
 
 def arguments() -> argparse.Namespace:
