@@ -11,7 +11,7 @@ export DO_NOT_TRACK := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow lint bench notebooks lock clean
+.PHONY: help setup demo test test-fast test-slow lint bench bench-results notebooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -53,6 +53,9 @@ lint: $(STAMP)  ## ruff, formatting, types, structure, names
 bench: $(STAMP)  ## speed and memory as ratios to a reference in the same run
 	@mkdir -p $(dir $(BENCH))
 	$(BIN)/python benchmarks/run.py --growth --plot $(BENCH:.json=.svg) --json $(BENCH) $(BENCH_ARGS)
+
+bench-results: $(STAMP)  ## run riskmodel bench whole, write its results into docs/bench.md and README.md (EPH=FILE TEEN=FILE)
+	$(BIN)/python benchmarks/results.py $(if $(EPH),--eph $(EPH)) $(if $(TEEN),--teen-poverty $(TEEN)) $(RESULTS_ARGS)
 
 notebooks: $(STAMP)  ## run the notebooks in place
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
