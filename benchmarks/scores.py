@@ -42,6 +42,7 @@ from riskmodel import simulate
 from riskmodel.data import About, County, from_frames
 from riskmodel.evaluation import Budget
 from riskmodel.evaluation.true_risk import ORACLE, compare_with_true_risk
+from riskmodel.models import model_entry
 from riskmodel.runs import Experiment, load_experiment
 from riskmodel.runs.design_matrix import resolve_feature_set
 from riskmodel.runs.experiment import AsOf, as_of_dates, temporal_folds
@@ -66,7 +67,8 @@ BUDGET = {"share": 0.05}
 START = "2017-01"
 CHECKS = 4  # counties on which the learner's recall is seen to stand still
 # What decides counties, columns and labels; models may change without making them again.
-DATA_SIDE = ("data", "households", "rules", "targets", "features", "simulate", "grids", "io")
+DATA_SIDE = ("data", "households", "rules", "targets", "features", "simulate")
+ROW_MODULES = ("runs/design_matrix.py", "runs/run_rows.py", "runs/data_fit.py")
 _DECIDES_ROWS = ("cohort", "ruleset", "feature_set", "events", "horizon", "as_of", "params", "weighted")
 
 
@@ -82,7 +84,10 @@ def one_county(args: argparse.Namespace, profile: str, seed: int, name: str) -> 
     found = [predictions(declared, rows)]
     if name == COUNTY:
         mirrors = tuple(g for g in declared.leave_out if g != "mirrors_simulator")
-        again = declared.model_copy(update={"leave_out": mirrors, "models": (RULE, declared.champion)})
+        models, lines = (RULE, declared.champion), declared.augment_lines
+        again = declared.model_copy(update={
+            "leave_out": mirrors, "models": models, "augment_lines": lines and lines.among(models),
+        })  # fmt: skip
         more = predictions(again, rows)
         more = more[more["model"] != RULE]
         found.append(more.assign(model=more["model"] + MIRRORS))
@@ -111,7 +116,9 @@ def predictions(exp: Experiment, rows: RunRows) -> pd.DataFrame:
     fitted = exp.model_copy(
         update={"as_of": rows.experiment.as_of, "feature_set": rows.experiment.feature_set}
     )
-    mine = replace(rows, experiment=fitted, matrix=replace(rows.matrix, X=rows.matrix.X[names]))
+    at = rows.matrix.at_lines
+    at = at[[c for c in at if c in ("row", "factor", *names)]]
+    mine = replace(rows, experiment=fitted, matrix=replace(rows.matrix, X=rows.matrix.X[names], at_lines=at))
     return fit_rows(mine, lambda text: None).predictions
 
 
@@ -147,7 +154,8 @@ class Tables:
         """Return a declaration's rows with every column of its feature set."""
         plain = exp.model_copy(update={"leave_out": ()})
         decides = [f"{part}={getattr(exp, part)!r}" for part in _DECIDES_ROWS]
-        further = sorted(m for m in exp.models if m.startswith("rule:"))
+        lines = () if exp.augment_lines is None else exp.augment_lines.factors
+        further = [f"{lines!r}", *sorted({r for m in exp.models if (r := model_entry(m).ruleset)})]
         digest = sha256("\n".join([*decides, *further]).encode()).hexdigest()[:12]
 
         def make() -> RunRows:
@@ -212,6 +220,8 @@ def code_digest(packages: tuple[str, ...]) -> str:
     top = Path(riskmodel.__file__).parent
     sums = sha256()
     folders = [top / name for name in packages]
+    for name in ROW_MODULES:
+        sums.update((top / name).read_bytes())
     for path in sorted(p for folder in folders for p in folder.rglob("*") if p.suffix in (".py", ".yaml")):
         sums.update(path.relative_to(top).as_posix().encode())
         sums.update(path.read_bytes())
