@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from riskmodel.data import About, from_frames, read_county, write_county
 from riskmodel.errors import UsageError
-from riskmodel.households import point_in_time
+from riskmodel.households import known_county, point_in_time
 
 from . import exports
 
@@ -93,3 +93,42 @@ def test_sheets_hold_typed_cells_and_no_formula(tmp_path):
 def test_other_formats_are_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="'json' is no format"):
         write_county({}, tmp_path, "json")
+
+
+def test_tables_that_are_asked_for_once_more_by_nobody_are_let_go(tmp_path):
+    write_county(exports.frames(exports.core(2)), tmp_path)
+    county = read_county(tmp_path)
+
+    def tables():
+        views = "SELECT view_name FROM duckdb_views() WHERE temporary"
+        sql = f"SELECT table_name FROM duckdb_tables() UNION ALL {views}"
+        return sorted(name for (name,) in county.con.con.execute(sql).fetchall())
+
+    kept = county.once("kept", lambda: county.table("households").limit(1))
+    before = tables()
+    with county.kept_briefly():
+        known = known_county(county, "2021-06-30")
+        assert known.rows("members").count().execute() == len(county.frame("members"))  # a table
+        known.rows("income").count().execute()  # a view that reads from a table kept as briefly
+        county.once("a value", lambda: 7)
+        assert len(tables()) > len(before)
+    assert tables() == before
+    assert county.once("kept", lambda: None) is kept
+    assert county.cached["a value"] == 7
+    # Asked for again, it is made again.
+    assert known.rows("members").count().execute() == len(county.frame("members"))
+
+
+def test_rows_are_held_compressed_and_come_back_as_they_were(tmp_path):
+    rows = exports.core(2)
+    rows["income"] = [
+        {"household_id": rows["households"][i % 2]["household_id"], "month": "2020-01", "source": "wage",
+         "amount": i + 0.25, "recorded_on": "2020-02-01"}
+        for i in range(150_000)
+    ]  # fmt: skip
+    for name, frame in exports.frames(rows).items():
+        frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
+    county = read_county(tmp_path)
+    held = "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"
+    assert county.con.con.execute(held).fetchall()[0][0] < 20 * len(county.frame("income"))
+    assert county.frame("income")["amount"].astype(float).tolist() == [i + 0.25 for i in range(150_000)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import tempfile
 import uuid
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
@@ -34,10 +37,31 @@ from riskmodel.data.schema import (
     to_month_end,
 )
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.io import atomic, write_frame, write_text
+from riskmodel.io import atomic, resource_limits, write_frame, write_text
 
 T = TypeVar("T")
+_HELD = "county"  # the engine's database that holds the tables
 VERSIONED = {"households": "household_id", "members": "member_id"}
+
+
+def open_engine() -> Any:
+    """Open an engine for tables that are read, within the limits of this process."""
+    con = ibis.duckdb.connect()
+    # It is printed on stdout, beside a verb's summary; a notebook without widgets has none to switch off.
+    with contextlib.suppress(duckdb.Error):
+        con.raw_sql("SET enable_progress_bar = false")
+    for statement in resource_limits().statements:
+        con.raw_sql(statement)
+    con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
+    # Rows take a sixth of the memory where they are compressed, and are looked through sooner.
+    con.raw_sql(f"ATTACH ':memory:' AS {_HELD} (COMPRESS)")
+    con.raw_sql(f"USE {_HELD}")
+    return con
+
+
+def compress_tables(con: Any) -> None:
+    """Compress what came into the tables of an engine from `open_engine`."""
+    con.raw_sql(f"CHECKPOINT {_HELD}")
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,21 @@ class County:
                 result = self.con.create_table(f"kept_{uuid.uuid4().hex}", result, temp=True)
             self._kept[key] = result
         return self._kept[key]
+
+    @contextlib.contextmanager
+    def kept_briefly(self) -> Iterator[None]:
+        """Let go of the tables that `once` keeps while the body runs, when it ends: nobody asks again."""
+        before = set(self._kept)
+        try:
+            yield
+        finally:
+            # What came last goes first: it may read from tables kept before it.
+            for key in reversed([k for k in self._kept if k not in before]):
+                if isinstance(self._kept[key], ibis.Table):
+                    name = self._kept.pop(key).op().name
+                    views = f"SELECT 1 FROM duckdb_views() WHERE view_name = '{name}'"
+                    kind = "VIEW" if self.con.raw_sql(views).fetchall() else "TABLE"
+                    self.con.raw_sql(f'DROP {kind} "{name}"')
 
     @property
     def cached(self) -> Mapping[Hashable, Any]:

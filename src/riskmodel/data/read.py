@@ -6,16 +6,13 @@ and reason.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import ibis
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
@@ -29,7 +26,7 @@ from riskmodel.data.conflicts import (
     overlapping_stays,
     unknown_ids,
 )
-from riskmodel.data.county import County
+from riskmodel.data.county import County, compress_tables, open_engine
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.lineage import Lineage
 from riskmodel.data.link_facts import facts_of_links
@@ -80,7 +77,7 @@ from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_tabl
 from riskmodel.data.verification import verify_table
 from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, section
-from riskmodel.io import first_line, parse_spec, read_yaml, resource_limits
+from riskmodel.io import first_line, parse_spec, read_yaml
 
 MAX_REJECTED = 0.05
 
@@ -227,13 +224,7 @@ def read_sources(
     max_rejected: float = 1,
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
-    con = ibis.duckdb.connect()
-    # It is printed on stdout, beside a verb's summary; a notebook without widgets has none to switch off.
-    with contextlib.suppress(duckdb.Error):
-        con.raw_sql("SET enable_progress_bar = false")
-    for statement in resource_limits().statements:
-        con.raw_sql(statement)
-    con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
+    con = open_engine()
     tables: dict[str, TableRead] = {}
     for source in sources:
         try:
@@ -243,6 +234,7 @@ def read_sources(
         notices += further
         if read_one is not None:
             tables[source.table] = read_one
+            compress_tables(con)
         elif source.table in contract().required:
             raise InputRefused(f"{source.file}: the file is empty; the table {source.table} is required")
     _refuse_one_cause(tables, max_rejected)
@@ -439,6 +431,7 @@ def _finish(con: Any, tables: dict[str, TableRead], about: About, notices: list[
     notices += [_absent(name) for name in section("data.without") if name not in tables]
     notices += [notice for name, table in tables.items() if (notice := _unused(name, table)) is not None]
     _clean_up(con)
+    compress_tables(con)
     if LOSSES in tables:
         cells = _joined([cells, stored_cells(con.table(LOSSES).to_pandas())])
     effects.store(con)
