@@ -68,6 +68,17 @@ def test_the_page_shows_both_and_leaves_them_out_without_a_truth(given, known) -
         assert words[key]["zh"] not in report_html(given)
 
 
+def test_a_file_holds_each_models_figures_against_the_truth(given, known, tmp_path) -> None:
+    """Machines read these five columns by name: no more, no less, in this order."""
+    presentation.write_report(dataclasses.replace(given, **known), tmp_path / "with")
+    found = pd.read_csv(tmp_path / "with" / "tables" / "true_recall.csv")
+    assert list(found.columns) == ["model", "auc_true", "recall_true", "oracle_auc", "oracle_recall"]
+    assert list(found.model) == list(known["true_risk"].model)
+    np.testing.assert_allclose(found.iloc[:, 1:], known["true_risk"][list(found.columns[1:])].astype(float))
+    presentation.write_report(given, tmp_path / "without")
+    assert not (tmp_path / "without" / "tables" / "true_recall.csv").exists()
+
+
 def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given) -> None:
     table = targeting_table(given.comparison)
     row = given.comparison.query("scope == 'pooled' and at == 'budget' and model == 'logit'").iloc[0]

@@ -307,6 +307,10 @@ def _budget(budget: Mapping[str, Any]) -> dict[str, str]:
     return WORDS("budget_share", p=f"{budget['share']:.1%}")
 
 
+# Of every model and rule against the true chances of a simulated county; what the oracle reaches beside.
+TRUE_FIGURES = ["model", "auc_true", "recall_true", "oracle_auc", "oracle_recall"]
+
+
 def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
     """Return the frames that go into files: those that the run has."""
     weighted = given.weighted_yield
@@ -320,6 +324,7 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "oracle": given.oracle,
         "attainable": given.true_risk,
         "attainable_bins": given.true_risk_bins,
+        "true_recall": None if given.true_risk is None else given.true_risk[TRUE_FIGURES],
         "yields": given.yields,
         "dropped": given.dropped,
         "yields_weighted": weighted if weighted is not None and len(weighted) else None,
