@@ -236,7 +236,7 @@ def test_the_list_of_sections_is_what_documentation_reads(rows_by_model) -> None
     # The report's own module registers exactly these; a section in a file of its own stands between them.
     own = [s.id for s in registered if s.parts.__module__ == "riskmodel.presentation.report"]
     assert own == [
-        "headline", "rules", "notes", "comparison", "quality",
+        "headline", "rules", "gate", "notes", "comparison", "quality",
         "yields", "list", "dropped", "outlook", "methods", "origin",
     ]  # fmt: skip
     assert all(s.words["zh"] and s.words["en"] for s in registered)

@@ -152,12 +152,16 @@ def report(
     forecast: Annotated[
         Path | None, typer.Option("--forecast", metavar="DIR", help="What `riskmodel forecast` wrote.")
     ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Also DIR/paper: methods, tables as LaTeX and Word, SVG, BibTeX.")
+    ] = False,
     lang: LangOption = "zh",
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a run's report: one self-contained HTML page, zh and en."""
     from riskmodel import presentation
+    from riskmodel.i18n import check_language
     from riskmodel.io import read_table
 
     shown = read_table(scores) if scores else None
@@ -167,7 +171,11 @@ def report(
     if forecast is not None:
         content = dataclasses.replace(content, outlook=presentation.read_forecast(forecast))
     page = presentation.write_report(content, out, lang)
-    tell({"out": str(page), "rules": str(out / content.rules_page) if content.rules_page else None}, as_json)
+    summary = {"out": str(page), "rules": str(out / content.rules_page) if content.rules_page else None}
+    if paper:
+        presentation.write_run_paper(content, store, out / "paper", check_language(lang))
+        summary["paper"] = str(out / "paper" / "paper.docx")
+    tell(summary, as_json)
 
 
 def _with_county(

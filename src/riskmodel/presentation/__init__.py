@@ -26,6 +26,7 @@ from riskmodel.presentation.page import (
     section_html,
     templates,
 )
+from riskmodel.presentation.paper import write_paper, write_run_paper
 from riskmodel.presentation.register_tables import write_register
 from riskmodel.presentation.report import (
     REPORT_SECTIONS,
@@ -87,9 +88,11 @@ __all__ = [
     "write_forecast",
     "write_model_card",
     "write_monitor",
+    "write_paper",
     "write_register",
     "write_report",
     "write_rules_page",
+    "write_run_paper",
     "write_visit_sheets",
     "write_worklist",
     "yields",

@@ -193,6 +193,18 @@ def _rules(given: ReportInput) -> Parts:
     return [Link(WORDS("rules_page"), given.rules_page)] if given.rules_page else None
 
 
+@report_section("gate", title="report.page.gate", order=25)
+def _gate(given: ReportInput) -> Parts:
+    if given.gate is None or not given.gate["checks"]:
+        return None
+    signs = section("report")["gate"]
+    checks = [
+        {lang: f"{signs['passed' if c['passed'] else 'failed'][lang]}{c[lang]}" for lang in LANGS}
+        for c in given.gate["checks"]
+    ]
+    return [Paragraph({lang: given.gate[lang] for lang in LANGS}), Bullets(checks)]
+
+
 @report_section("notes", title="report.page.notes", order=30)
 def _notes(given: ReportInput) -> Parts:
     return [Bullets(given.notes)] if given.notes else None

@@ -79,6 +79,8 @@ class ReportInput:
         What is ahead (`riskmodel.presentation.forecast_page`): a chapter of its own.
     nouns
         What is counted and where: households in villages, or a panel's own words.
+    gate : mapping, optional
+        What the declared model had to show before it takes charge (`riskmodel.runs.GateResult.summary`).
     """
 
     run_id: str
@@ -104,6 +106,7 @@ class ReportInput:
     dropped: pd.DataFrame | None = None
     outlook: Any = None
     nouns: Nouns = field(default_factory=Nouns)
+    gate: Mapping[str, Any] | None = None
 
 
 def read_run(
@@ -158,6 +161,7 @@ def read_run(
         histories=histories,
         yields=yields,
         nouns=nouns_of(run.facts),
+        gate=run.gate,
     )
 
 

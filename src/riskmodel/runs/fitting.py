@@ -23,6 +23,7 @@ from riskmodel.households import last_complete_month
 from riskmodel.i18n import LANGUAGES, Message, Nouns, counted, pair
 from riskmodel.models import PlainModel, fallback_of
 from riskmodel.runs import design_matrix, experiment
+from riskmodel.runs.characteristics import describe_by_outcome
 from riskmodel.runs.data_fit import SEPARATOR, columns_without_information
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
@@ -80,6 +81,8 @@ class ExperimentResult:
         Training and test rows without a known outcome, by fold and reason.
     about_nulls
         What a reader of a comparison must know of both.
+    characteristics
+        Features of the rows that were learned from, by outcome (`describe_by_outcome`).
     nouns
         What is counted and where, for words.
     """
@@ -99,6 +102,7 @@ class ExperimentResult:
     nulls: pd.DataFrame = field(default_factory=pd.DataFrame)
     about_nulls: list[Message] = field(default_factory=list)
     nouns: Nouns = field(default_factory=Nouns)
+    characteristics: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run_experiment(
@@ -216,6 +220,7 @@ def fit_rows(
         first_seen=first_seen,
         unknown=rows.unknown,
         nouns=rows.nouns,
+        characteristics=describe_by_outcome(background, train["y"]),
         nulls=pd.concat([one.rows.nulls for one in results], ignore_index=True),
         notes=[
             *rows.fit_notes,

@@ -325,6 +325,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         ),
         "folds": result.folds,
         "leaks": result.leaks,
+        "characteristics": result.characteristics,
         "metrics": evaluation.metrics,
         "metrics_by_fold": evaluation.metrics_by_fold,
         "curves": evaluation.curves,
