@@ -8,6 +8,7 @@ once at the end, column by column in the matrix itself.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -105,6 +106,15 @@ class MatrixRows:
         return out.assign(as_of=out["as_of"].astype("datetime64[s]"))
 
 
+def _memory_by_page(count: int) -> np.ndarray:
+    """Return so many floats, whose pages are taken as they are written.
+
+    `numpy.empty` asks for huge pages: written date by date, column by column, nearly all are then cleared for
+    the first date; and where a virtual machine has yet to get them, that takes longer than the features.
+    """
+    return np.frombuffer(mmap.mmap(-1, max(count, 1) * 8), np.float64)[:count]
+
+
 @dataclass(frozen=True)
 class FeatureMatrix:
     """Features by row, NaN where there is no value; and quantities that features are made of.
@@ -126,7 +136,8 @@ class FeatureMatrix:
     @cached_property
     def _storage(self) -> np.ndarray:
         # One column more: in the end each is turned into the place of the one before it.
-        return np.empty((len(self.names) + 1, len(self.rows.there)))
+        shape = len(self.names) + 1, len(self.rows.there)
+        return _memory_by_page(shape[0] * shape[1]).reshape(shape)
 
     @cached_property
     def _columns(self) -> dict[str, int]:

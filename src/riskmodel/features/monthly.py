@@ -8,9 +8,10 @@ a total over several months is never spread over months (data contract, "Coverag
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -144,20 +145,23 @@ def write_features(
                 wanted = [f for f in mine if f.ends == way]
                 if wanted:
                     aligned = AlignedMonths(months, piece, end[piece], window_reach(wanted))
-                    for f in wanted:
-                        out[f.id][piece] = _value(f, aligned)
+                    _write_values(wanted, aligned, {f.id: out[f.id][piece] for f in wanted})
     if not records.places.known.all():
         for values in out.values():
             values[~records.places.known] = np.nan
 
 
-def _value(f: Feature, months: AlignedMonths) -> np.ndarray:
-    """Return one feature of some households."""
-    way, window = monthly_way(f), months.window(f)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = way.value(window if way.months == "all" else window.known())
-    wanting = months.wanting(f, window)
-    return value if wanting is None else np.where(wanting, np.nan, value)
+def _write_values(features: Sequence[Feature], months: AlignedMonths, out: Mapping[str, np.ndarray]) -> None:
+    """Write features of some households, those of one code after another: its sums are then at hand."""
+    for over, alike in groupby(sorted(features, key=lambda f: f.over or ""), key=lambda f: f.over):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            for f in alike:
+                way, window, target = monthly_way(f), months.window(f), out[f.id]
+                target[:] = way.value(window if way.months == "all" else window.known)
+                wanting = months.wanting(f, window)
+                if wanting is not None:
+                    np.copyto(target, np.nan, where=wanting)
+        months.drop_windows(over)
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,11 @@ class RecordedMonths:
         records = self.records
         out = records.on.months[self.table] & ~records.months_off(self.table)
         return out & ~records.months_of_totals(self.table) if len(records.totals[self.table]) else out
+
+    @property
+    def in_fen(self) -> bool:
+        """Whether all amounts are whole fen."""
+        return read_records(self.records.county).in_fen[self.table]
 
     @cached_property
     def items(self) -> dict[str, np.ndarray]:
@@ -202,14 +211,24 @@ class AlignedMonths:
     end: np.ndarray
     reach: int
     _series: dict[str | None, Series] = field(default_factory=dict)
+    _windows: dict[Hashable, MonthlyWindow] = field(default_factory=dict)
     _wanting: dict[Hashable, np.ndarray | None] = field(default_factory=dict)
 
     def window(self, f: Feature) -> MonthlyWindow:
-        """Return the window of a feature."""
-        stop = self.reach - f.lag
-        return MonthlyWindow(
-            self.series, f.over, single_codes(self.of.table), stop - (f.window or 0), stop, f.quantile
-        )
+        """Return the window of a feature; those that differ in the aggregate alone share it."""
+        key = f.over, f.lag, f.window, f.quantile
+        if key not in self._windows:
+            stop = self.reach - f.lag
+            self._windows[key] = MonthlyWindow(
+                self.series, f.over, single_codes(self.of.table), stop - (f.window or 0), stop, f.quantile
+            )
+        return self._windows[key]
+
+    def drop_windows(self, over: str | None) -> None:
+        """Forget what was made of one code, unless others are held against it: the memory is wanted."""
+        self._windows.clear()
+        if over is not None:
+            self._series.pop(over, None)
 
     def series(self, over: str | None) -> Series:
         """Return the sums of a declared code by month."""
@@ -221,7 +240,7 @@ class AlignedMonths:
         """Return who has no value because of what is not on record; None where everybody has one."""
         way, recorded = monthly_way(f).months, window.series.recorded
         # Windows of codes that no span is taken off of share what is on record.
-        key = (id(recorded), way, window.start, window.stop, f.lag, f.least_months, f.missing)
+        key = (recorded, way, window.start, window.stop, f.lag, f.least_months, f.missing)
         if key not in self._wanting:
             mask = self._who_is_wanting(f, way, window)
             self._wanting[key] = mask if mask.any() else None
@@ -269,16 +288,20 @@ class AlignedMonths:
         names = codes_of(table, over)
         places = [list(codes(table, CODE_COLUMN[table])).index(c) for c in names]
         amounts = self._lay(*(panel.amounts[table][i, self.piece] for i in places))
-        rows = self._lay(*(panel.counts[table][i, self.piece] for i in places))
+        counts = [panel.counts[table][i, self.piece] for i in places]
         recorded = self._recorded
         off = [mask[self.piece] for item, mask in self.of.items.items() if item in names]
         if off:
             recorded = Recorded(recorded.months & ~self._lay(*off))
-        return Series(amounts, rows, recorded)
+        return Series(amounts, lambda: self._lay(*counts), recorded, self.of.in_fen)
 
     def _lay(self, *arrays: np.ndarray) -> np.ndarray:
         """Add up arrays ``[household, month]`` (whether, for truths) into ``[month, household]``."""
         first, months = self.of.records.panel.first, self.of.records.panel.months
+        low = self._by_end[0][0] + 1 - self.reach - first if self._by_end else -1
+        if len(self._by_end) == 1 and self._by_end[0][1] is None and 0 <= low <= months - self.reach:
+            parts = [array[:, low : low + self.reach].T for array in arrays]
+            return parts[0] if len(parts) == 1 else _added(parts)
         out = np.zeros((self.reach, len(self.end)), arrays[0].dtype)
         for end, households in self._by_end:
             low = end + 1 - self.reach - first
@@ -300,6 +323,13 @@ class AlignedMonths:
         if len(kinds) == 1 and (self.end == kinds[0]).all():
             return [(int(kinds[0]), None)]
         return [(int(end), np.flatnonzero(self.end == end)) for end in kinds]
+
+
+def _added(parts: Sequence[np.ndarray]) -> np.ndarray:
+    out = parts[0] + parts[1]
+    for part in parts[2:]:
+        out += part
+    return np.asarray(out)
 
 
 def missing_reasons(known: KnownCounty, features: Sequence[Feature], period_months: int) -> pa.Table:

@@ -25,9 +25,7 @@ from riskmodel.features.windows import (
     YEAR,
     MonthlyWindow,
     mean,
-    months_since_paid,
     quantile,
-    slope,
     spread,
     yuan,
 )
@@ -41,7 +39,7 @@ def _active(rows: DatedRows) -> ir.Value:
 
 def _variation(w: MonthlyWindow) -> np.ndarray:
     level = mean(w.total, w.months)
-    return spread(w.amounts, w.months, w.fen) / np.where(level > 0, level, np.nan)
+    return w.spread / np.where(level > 0, level, np.nan)
 
 
 def _share(w: MonthlyWindow) -> np.ndarray:
@@ -163,7 +161,7 @@ _STANDARD = (
     ),
     Aggregate(
         "std", f"standard deviation of the monthly sums, {_EMPTY} (elsewhere: of the values, two or more)",
-        _MONTHS, monthly=Monthly(lambda w: spread(w.amounts, w.months, w.fen), least_window=3),
+        _MONTHS, monthly=Monthly(lambda w: w.spread, least_window=3),
         # Rounded, because a sum of squares depends on the order of rows in its last digits.
         observed=lambda seen: seen.values.cast("float64").std(how="sample").round(DECIMALS),
     ),
@@ -173,19 +171,19 @@ _STANDARD = (
     ),
     Aggregate(
         "max", "largest monthly sum (elsewhere: value)", column_on=("members",),
-        monthly=Monthly(lambda w: yuan(w.amounts.max(axis=0))),
+        monthly=Monthly(lambda w: yuan(w.largest)),
         members=lambda who: who.value.max(),
         observed=lambda seen: seen.values.max(),
     ),
     Aggregate(
         "min", f"smallest monthly sum, {_EMPTY} (elsewhere: value)", column_on=("members",),
-        monthly=Monthly(lambda w: yuan(w.amounts.min(axis=0))),
+        monthly=Monthly(lambda w: yuan(w.smallest)),
         members=lambda who: who.value.min(),
         observed=lambda seen: seen.values.min(),
     ),
     Aggregate(
         "slope", f"least-squares slope per month, {_EMPTY}", _MONTHS,
-        monthly=Monthly(lambda w: slope(w.amounts), least_window=3),
+        monthly=Monthly(lambda w: w.slope, least_window=3),
     ),
     Aggregate(
         "months_with", "months with an amount above 0", _MONTHS,
@@ -198,7 +196,7 @@ _STANDARD = (
     Aggregate(
         "recency", "months since the last event or amount above 0; the window's length where no amount",
         ("over",),
-        monthly=Monthly(lambda w: months_since_paid(w.amounts)),
+        monthly=Monthly(lambda w: w.months_since_paid),
         dated=lambda rows: rows.since,
     ),
     Aggregate("since", "months since the last known value", ("column",), observed=lambda seen: seen.since),

@@ -7,7 +7,7 @@ made of them back. A month in which a household has no row is 0; whether it is o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from riskmodel.households import UNIT
 
 YEAR = 12  # months
 _LARGEST_ROOT = 2.0**31  # the square of twice as much does not fit a whole number of 64 bits
+_LARGEST = 2.0**62  # fits one, whatever was rounded on the way here
 _FEN = UNIT // 100
 
 
@@ -35,15 +36,16 @@ def yuan(amounts: np.ndarray) -> np.ndarray:
     return np.asarray(amounts / UNIT)
 
 
-def running_counts(values: np.ndarray) -> np.ndarray:
+def running_counts(values: np.ndarray, kind: type = np.int64) -> np.ndarray:
     """Return sums over the months before each one, with a leading zero, along the first axis."""
-    out = np.zeros((len(values) + 1, *values.shape[1:]), np.int64)
+    out = np.empty((len(values) + 1, *values.shape[1:]), kind)
+    out[0] = 0
     for i, row in enumerate(values):  # a row at a time, which is many times faster than along the first axis
         np.add(out[i], row, out=out[i + 1])
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself alone, and so can stand in a key
 class Recorded:
     """Which months are on record, ``[month, household]``."""
 
@@ -54,6 +56,11 @@ class Recorded:
         """Running counts of them."""
         return running_counts(self.months)
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether there is no month that is not on record."""
+        return bool(self.months.all())
+
 
 @dataclass(frozen=True)
 class Series:
@@ -63,15 +70,24 @@ class Series:
     ----------
     amounts
         ``[month, household]``, oldest month first.
-    rows
-        How many rows stand behind each amount; whether there is one where nobody asks how many.
+    count_rows
+        Gives ``rows``, see there.
     recorded
         Which months are on record, and not taken off it.
+    in_fen
+        Whether all amounts are known to be whole fen.
     """
 
     amounts: np.ndarray
-    rows: np.ndarray
+    count_rows: Callable[[], np.ndarray]
     recorded: Recorded
+    in_fen: bool = False
+    _extremes: dict[tuple[bool, int], np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """How many rows stand behind each amount; whether there is one where nobody asks how many."""
+        return self.count_rows()
 
     @cached_property
     def sums(self) -> np.ndarray:
@@ -79,15 +95,51 @@ class Series:
         return running_counts(self.amounts)
 
     @cached_property
+    def sums_of_sums(self) -> np.ndarray:
+        """Running sums of the running sums."""
+        return running_counts(self.sums)
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """Running sums of squares, of which 64 bits are kept: differences that fit are right."""
+        out = np.empty((len(self.amounts) + 1, *self.amounts.shape[1:]), np.int64)
+        out[0] = 0
+        square = np.empty(self.amounts.shape[1:], np.int64)
+        for i, row in enumerate(self.amounts):
+            np.multiply(row, row, out=square)
+            np.add(out[i], square, out=out[i + 1])
+        return out
+
+    @cached_property
     def fen(self) -> np.ndarray | None:
         """The amounts in fen; None where one is not whole."""
         fen = self.amounts // _FEN
-        return fen if np.array_equal(fen * _FEN, self.amounts) else None
+        return fen if self.in_fen or np.array_equal(fen * _FEN, self.amounts) else None
 
     @cached_property
     def paid(self) -> np.ndarray:
         """Running counts of the months with an amount above 0."""
-        return running_counts(self.amounts > 0)
+        return running_counts(self.amounts > 0, np.int16)
+
+    def extremes(self, stop: int, largest: bool) -> np.ndarray:
+        """Return the largest or smallest amount of each month and all that follow it before ``stop``."""
+        if (largest, stop) not in self._extremes:
+            out = np.array(self.amounts[:stop])
+            choose = np.maximum if largest else np.minimum
+            for i in range(stop - 2, -1, -1):
+                choose(out[i], out[i + 1], out=out[i])
+            self._extremes[largest, stop] = out
+        return self._extremes[largest, stop]
+
+    @cached_property
+    def known(self) -> Series:
+        """The series with amounts and rows of 0 in the months that are not on record."""
+        kept = self.recorded.months
+        if self.recorded.whole:
+            return self
+        return Series(
+            np.where(kept, self.amounts, 0), lambda: np.where(kept, self.rows, 0), self.recorded, self.in_fen
+        )
 
 
 @dataclass(frozen=True)
@@ -154,15 +206,56 @@ class MonthlyWindow:
         """Whether each month is on record, ``[month, household]``."""
         return self.series.recorded.months[self.start : self.stop]
 
-    @property
+    @cached_property
     def total(self) -> np.ndarray:
         """The sum of the window, whole ten-thousandths of a yuan."""
         return np.asarray(self.series.sums[self.stop] - self.series.sums[self.start])
 
     @property
+    def largest(self) -> np.ndarray:
+        """The largest amount of a month, whole ten-thousandths of a yuan."""
+        return np.asarray(self.series.extremes(self.stop, largest=True)[self.start])
+
+    @property
+    def smallest(self) -> np.ndarray:
+        """The smallest amount of a month, whole ten-thousandths of a yuan."""
+        return np.asarray(self.series.extremes(self.stop, largest=False)[self.start])
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """The standard deviation (of a sample) of the months in yuan, exactly as `spread` makes it."""
+        n = self.months
+        if not self.series.in_fen or n < 2:
+            return spread(self.amounts, n, self.fen)
+        total = self.total
+        squares = n * (self.series.squares[self.stop] - self.series.squares[self.start]) - total * total
+        # In fen the whole number is ten thousand times smaller, and the float nearest to it another one.
+        out = np.sqrt((squares // _FEN**2).astype(np.float64) / (UNIT // _FEN) ** 2 / (n * (n - 1)))
+        # No square is larger than the largest amount times the amount itself.
+        largest = np.maximum(self.largest, -self.smallest).astype(np.float64)
+        large = largest * np.where(self.smallest < 0, n * largest, total) * n > _LARGEST
+        if large.any():
+            out[large] = spread(self.amounts[:, large], n)
+        return np.asarray(out)
+
+    @property
+    def slope(self) -> np.ndarray:
+        """The least-squares slope of a month in yuan."""
+        sums, twice = self.series.sums, self.series.sums_of_sums
+        ages = twice[self.stop] - twice[self.start + 1] - (self.months - 1) * sums[self.start]
+        return _slope(self.total, ages, self.months)
+
+    @property
+    def months_since_paid(self) -> np.ndarray:
+        """How many months lie between the last amount above 0 and the end; all of them without one."""
+        paid = self.series.paid
+        since = paid[self.start : self.stop] == paid[self.stop]
+        return np.asarray(np.add.reduce(since, axis=0, dtype=np.int16).astype(np.float64))
+
+    @cached_property
     def months_paid(self) -> np.ndarray:
         """How many months have an amount above 0."""
-        return np.asarray(self.series.paid[self.stop] - self.series.paid[self.start])
+        return (self.series.paid[self.stop] - self.series.paid[self.start]).astype(np.int64)
 
     @cached_property
     def months_recorded(self) -> np.ndarray:
@@ -175,11 +268,10 @@ class MonthlyWindow:
         """Whether every month is on record."""
         return np.asarray(self.months_recorded == self.months)
 
+    @cached_property
     def known(self) -> MonthlyWindow:
-        """Return the window with amounts of 0 in the months that are not on record."""
-        series = self.series
-        kept = series.recorded.months
-        cut = Series(np.where(kept, series.amounts, 0), np.where(kept, series.rows, 0), series.recorded)
+        """The window with amounts of 0 in the months that are not on record."""
+        cut = self.series.known
         return MonthlyWindow(lambda over: cut, self.over, self.codes, self.start, self.stop, self.quantile)
 
 
@@ -226,17 +318,14 @@ def _squares(amounts: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 def slope(amounts: np.ndarray) -> np.ndarray:
     """Return the least-squares slope of a month in yuan, of ``[month, household]``."""
-    n = len(amounts)
-    # With age counted back from the last month, time is −age, and Σ(t − mean t)² = n(n² − 1)/12.
-    age = np.arange(n - 1, -1, -1, dtype=np.int64)
-    covariance = amounts.sum(axis=0) * (n - 1) - 2 * (amounts * age[:, np.newaxis]).sum(axis=0)
-    return yuan(covariance) * 6 / (n * (n * n - 1))
+    age = np.arange(len(amounts) - 1, -1, -1, dtype=np.int64)
+    return _slope(amounts.sum(axis=0), (amounts * age[:, np.newaxis]).sum(axis=0), len(amounts))
 
 
-def months_since_paid(amounts: np.ndarray) -> np.ndarray:
-    """Return how many months lie between the last amount above 0 and the end; all of them without one."""
-    paid = amounts[::-1] > 0
-    return np.where(paid.any(axis=0), np.argmax(paid, axis=0), len(amounts)).astype(np.float64)
+def _slope(total: np.ndarray, ages: np.ndarray, n: int) -> np.ndarray:
+    """Return a slope of the sum of amounts, and of amounts times their age back from the last month."""
+    # Time is −age, and Σ(t − mean t)² = n(n² − 1)/12.
+    return yuan(total * (n - 1) - 2 * ages) * 6 / (n * (n * n - 1))
 
 
 def quantile(amounts: np.ndarray, recorded: np.ndarray, share: float) -> np.ndarray:

@@ -70,7 +70,8 @@ def household_accounts(county: Shape, money: ir.Table) -> ir.Table:
     """
     unused = ("valid_from", "known_on", "ago_12", "ago_24", "last_month", "origin_cause", "registration_raw")
     base = _joined(county.rows(HOUSEHOLD_STATES).drop(*unused), [money])
-    parts = [_persons(county, base), _open_causes(county, base), _members(county), _register(county)]
+    parts = _counted(county, base, money)
+    parts += [_open_causes(county, base), _members(county), _register(county)]
     parts += [_claims(county, base)] if county.has("claims") else []
     return _quantities(county, _joined(base, parts))
 
@@ -79,7 +80,7 @@ def household_incomes(county: Shape, money: ir.Table) -> ir.Table:
     """Return incomes per head alone: what lines and labels, which look at many windows, ask for."""
     base = _joined(county.rows(HOUSEHOLD_STATES).select(*KEY, "weight"), [money])
     now = PREFIXES[:1]
-    t = _per_head(_persons_or_none(_joined(base, [_persons(county, base, now)]), now), now)
+    t = _per_head(_persons_or_none(_joined(base, _counted(county, base, money, now)), now), now)
     return t.mutate(income_reason=_income_reason(t)).select(*INCOMES)
 
 
@@ -87,7 +88,8 @@ def household_persons(county: Shape, money: ir.Table) -> ir.Table:
     """Return ``household_id, as_of, persons`` alone: what amounts per head are divided by."""
     base = _joined(county.rows(HOUSEHOLD_STATES).select(*KEY), [money])
     now = PREFIXES[:1]
-    return _persons_or_none(_joined(base, [_persons(county, base, now)]), now).select(*KEY, "persons")
+    t = _persons_or_none(_joined(base, _counted(county, base, money, now)), now)
+    return t.select(*KEY, "persons")
 
 
 def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
@@ -97,6 +99,13 @@ def _joined(base: ir.Table, parts: list[ir.Table]) -> ir.Table:
         joined = joined.left_join(part, list(KEY), rname=f"{{name}}_{i}")
         columns += [c for c in part.columns if c not in KEY]
     return joined.select(*columns)
+
+
+def _counted(
+    county: Shape, base: ir.Table, money: ir.Table, periods: Sequence[str] = PREFIXES
+) -> list[ir.Table]:
+    """Return the persons of each period, unless they were counted with the incomes already."""
+    return [] if "persons" in money.columns else [_persons(county, base, periods)]
 
 
 def _persons(county: Shape, base: ir.Table, periods: Sequence[str] = PREFIXES) -> ir.Table:
@@ -131,6 +140,8 @@ def _born_by(t: ir.Table, day: ir.DateValue) -> ir.BooleanValue:
 
 def _persons_or_none(t: ir.Table, periods: Sequence[str] = PREFIXES) -> ir.Table:
     """Return the number of persons, 0 where nobody is there and null where a record of members is wanting."""
+    if "persons_unknown" not in t.columns:
+        return t
     persons = {
         f"{p}persons": ibis.ifelse(
             t[f"{p}persons_unknown"], ibis.null("int32"), t[f"{p}persons"].fill_null(0)
@@ -294,7 +305,7 @@ def _quantities(county: Shape, t: ir.Table) -> ir.Table:
     inner = ["named_causes", "records_reason", "net_low", "net_high", "risk_since", "members_changed"]
     inner.append("register_way")
     inner += [f"{p}{c}" for p in PREFIXES for c in ("persons_on", "persons_unknown")]
-    return t.drop(*inner)
+    return t.drop(*(c for c in inner if c in t.columns))
 
 
 def _with_word(word: str, others: ir.StringValue) -> ir.StringValue:

@@ -63,6 +63,10 @@ class Places:
         """Households that have lived in several townships."""
         return np.flatnonzero((self.township != self.township[:, :1]).any(axis=1))
 
+    def of_townships(self, values: np.ndarray) -> np.ndarray:
+        """Return values by township as ``[household, month]``, one month for all where nobody moved."""
+        return np.asarray(values[self.township if len(self.moved) else self.township[:, :1]])
+
     @cached_property
     def stayed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All other households that are known, by township; where each township begins, and which it is."""
@@ -287,8 +291,13 @@ def months_on_record(
         whole_from[township] = month
     named = np.zeros(len(places.names) + 1, bool)
     named[list(said.records_from)] = True
-    by_name = named[places.township] if named.any() else None
+    by_name = by_about = None
+    if named.any():
+        by_name = places.of_townships(named)
+        by_about = allowed & (axis >= places.of_townships(whole_from)) & by_name
     on, own, stated, rule_1 = {}, {}, {}, {}
+    alone = earlier is None and not any(len(rows) for rows in totals.values())
+    inferred_months: np.ndarray | None = None  # the same for both tables where there are rows of months alone
     for table in TABLES:
         spans = said.recorded[table]
         stated[table] = np.zeros(households, bool)
@@ -302,15 +311,17 @@ def months_on_record(
         if unstated.any():
             before = None if earlier is None else (earlier, earlier.own[table])
             ends = _ends(totals, table, households, panel.first, months)
-            by_about = None
-            if by_name is not None:
-                by_about = allowed & (axis >= whole_from[places.township]) & by_name
             if by_name is not None and by_about is not None and by_name.all():
                 both = by_about
             else:
-                both = inferred.months(from_totals, ends, by_about, before)
+                if inferred_months is None or not alone:
+                    inferred_months = inferred.months(from_totals, ends, by_about, before)
+                both = inferred_months
                 both = both if by_name is None else np.where(by_name, np.asarray(by_about), both)
-            own[table] = np.where(unstated[:, None], both, own[table])
+            if unstated.all():
+                own[table] = both.copy()
+            else:
+                own[table] = np.where(unstated[:, None], both, own[table])
         on[table] = own[table] | from_totals
         if earlier is not None and said_so is not None:
             some, first = earlier.household, axis < earlier.begin[:, None]
@@ -385,12 +396,13 @@ class _Inference:
         has_row = np.asarray(row.any(axis=1))
         first_row = np.where(has_row, axis[0] + np.argmax(row, axis=1), NEVER)
         last_row = np.asarray(np.where(has_row, axis[0] + _last(row), OPEN))
-        begin = np.append(self.townships.starts, NEVER)[self.places.township]
-        open_start = np.where(self.places.open_start, first_row, OPEN)
-        start = np.maximum(begin, open_start[:, None])
-        begun = self.allowed & has_row.reshape(-1, 1) & (axis >= start)
-        begun &= ~self.townships.holes[self.places.township, np.arange(row.shape[1])]
-        begun &= ~_after_a_total(row, total_ends)
+        begun = self._started(np.where(self.places.open_start, first_row, OPEN))
+        begun &= self.allowed
+        begun &= has_row.reshape(-1, 1)
+        if self.townships.holes.any():
+            begun &= ~self.townships.holes[self.places.township, np.arange(row.shape[1])]
+        if total_ends.any():
+            begun &= ~_after_a_total(row, total_ends)
         until_last = begun & (axis <= last_row[:, None])
         before = np.zeros_like(row)
         before[:, 12:] = row[:, :-12]
@@ -413,11 +425,14 @@ class _Inference:
         out[some] |= possible[some] & enough
         return out
 
+    def _started(self, first: np.ndarray) -> np.ndarray:
+        """Return ``[household, month]``: not before the township's records begin, and the household's own."""
+        begin = self.places.of_townships(np.append(self.townships.starts, NEVER))
+        return np.asarray(self.axis >= np.maximum(begin, first[:, None]))
+
 
 def _after_a_total(row: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return ``[household, month]``: a total ended before and no row has come since."""
-    if not ends.any():
-        return np.zeros_like(row)
     place = np.arange(row.shape[1])
     ended = np.maximum.accumulate(np.where(ends, place, -1), axis=1)
     ended = np.concatenate([np.full((len(row), 1), -1), ended[:, :-1]], axis=1)

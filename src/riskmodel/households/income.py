@@ -11,13 +11,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
+import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from riskmodel.data import County, codes
+from riskmodel.data import County, Shape, codes, fetch_arrow
 from riskmodel.households.build_records import RecordsReader, known_records
+from riskmodel.households.coverage import NEVER
+from riskmodel.households.joined_numbers import known_since
 from riskmodel.households.known_records import KnownRecords
-from riskmodel.households.panel import UNIT, code_place, day_number, first_days, read_records, sums_between
+from riskmodel.households.panel import (
+    UNIT,
+    Records,
+    code_place,
+    day_number,
+    first_days,
+    read_records,
+    sums_between,
+)
 from riskmodel.households.periods import AccountingPeriod, Period, choose_period
 from riskmodel.households.point_in_time import Moment, add_months
 from riskmodel.households.reasons import other_doubts, reasons_unknown
@@ -131,9 +143,18 @@ class IncomeAccounts:
         return _texts(first, [*reasons, None])
 
     def _persons_columns(self, prefixes: Sequence[str]) -> dict[str, pa.Array]:
-        """Return on which day persons are counted and whether their number is unknown."""
+        """Return the number of persons; or on which day the engine is to count them, and who is unknown."""
         out, days = {}, self._person_days(len(prefixes))
-        for prefix, day, unknown in zip(prefixes, days, self._persons_unknown(days), strict=True):
+        known, unknown_on = self.known, self._persons_unknown(days)
+        members = read_members(known.county, read_records(known.county))
+        if members is not None:
+            known_by, as_of = day_number(known.moment.known_by), day_number(known.moment.as_of)
+            if len(prefixes) > 1:
+                last = np.where(self.period.chosen, self.period.bounds(0)[1] - 1, NEVER)
+                out["members_changed"] = pa.array(members.changed(known_by, as_of, last, known.households))
+            counts = person_columns(members, known_by, days, unknown_on)
+            return out | {f"{prefix}persons": count for prefix, count in zip(prefixes, counts, strict=True)}
+        for prefix, day, unknown in zip(prefixes, days, unknown_on, strict=True):
             out[f"{prefix}persons_on"] = pa.array(day, pa.int32()).cast(pa.date32())
             out[f"{prefix}persons_unknown"] = pa.array(unknown)
         return out
@@ -266,8 +287,10 @@ def income_accounts(
           ``spending_<category>``, ``rigid`` (yuan; null where not wholly on record);
         * ``wage_months, earning_months``; ``net_low, net_high`` (yuan: bounds, last completed months);
         * ``records_reason`` (the first reason why income is unknown), ``doubts`` (all, ``;``-joined);
-        * ``persons_on`` and ``persons_unknown``, also for the periods before: the day on which persons are
-          counted, and whether a rejected or missing record makes their number unknown.
+        * ``members_changed`` (somebody came or left after the period) and ``persons``, these also for the
+          periods before: null where a rejected or missing record makes their number unknown;
+        * of counties whose members the engine has to resolve (`MemberRows`) instead
+          ``persons_on`` and ``persons_unknown``: the day on which they are counted, and who is unknown.
 
     References
     ----------
@@ -283,3 +306,128 @@ def income_accounts(
             reader.read(known)
         parts.append(pa.table(columns).filter(there))
     return pa.concat_tables(parts)
+
+
+_FAR = 2**30  # days or months; no day of a real year
+
+
+@dataclass(frozen=True)
+class MemberRows:
+    """Rows of members as arrays, those of one household and of one member side by side.
+
+    For counties whose members are neither corrected nor under numbers that links join; of the others the
+    engine resolves the rows moment by moment (`riskmodel.households.accounts`), which is also what this is
+    tested against.
+
+    Parameters
+    ----------
+    household, member
+        Their positions, and numbers of the members, ascending; equal for versions of one member.
+    birth
+        Month of birth as an ordinal; long ago where it is not known.
+    valid_from, valid_to, known
+        Days since 1970; open ends far away.
+    """
+
+    household: np.ndarray
+    member: np.ndarray
+    birth: np.ndarray
+    valid_from: np.ndarray
+    valid_to: np.ndarray
+    known: np.ndarray
+
+    def count(self, known_by: int, days: np.ndarray, households: int) -> np.ndarray:
+        """Count members present on a day of each household, each once, as known by a day."""
+        day, month = days[self.household], _month_of(days)[self.household]
+        present = (self.valid_from <= day) & (day < self.valid_to) & (self.birth <= month)
+        return self._by_household(present & (self.known <= known_by), households)
+
+    def changed(self, known_by: int, as_of: int, period_to: np.ndarray, households: int) -> np.ndarray:
+        """Return whose members came or left after a month of each household, until as-of."""
+        after = period_to[self.household]
+        changed = np.zeros(len(self.household), bool)
+        for day, month in zip((self.valid_from, self.valid_to), self._months, strict=True):
+            changed |= (month > after) & (day <= as_of)
+        out = np.zeros(households, bool)
+        out[self.household[changed & (self.known <= known_by)]] = True
+        return out
+
+    @cached_property
+    def _months(self) -> tuple[np.ndarray, np.ndarray]:
+        """The months of ``valid_from`` and ``valid_to``, long ago where open."""
+        return tuple(  # type: ignore[return-value]  # of two
+            np.where(np.abs(days) < _FAR, _month_of(np.where(np.abs(days) < _FAR, days, 0)), -_FAR)
+            for days in (self.valid_from, self.valid_to)
+        )
+
+    @cached_property
+    def _begins(self) -> np.ndarray | None:
+        """Where each member begins; None where each has one row."""
+        new = np.ones(len(self.member), bool)
+        new[1:] = (self.member[1:] != self.member[:-1]) | (self.household[1:] != self.household[:-1])
+        return None if new.all() else np.flatnonzero(new)
+
+    def _by_household(self, present: np.ndarray, households: int) -> np.ndarray:
+        household = self.household
+        if self._begins is not None:
+            present = np.logical_or.reduceat(present, self._begins)
+            household = household[self._begins]
+        return np.bincount(household[present], minlength=households)
+
+
+def read_members(county: County, records: Records) -> MemberRows | None:
+    """Return the members of a county, read once; None where only the engine can resolve their rows."""
+    if county.has("household_links") or county.facts.get("corrected.members", False):
+        return None
+    return county.once("member rows", lambda: _read(county, records))
+
+
+def _read(county: County, records: Records) -> MemberRows:
+    rows = fetch_arrow(county, _rows, numbered=records.numbered)
+    columns = {name: np.asarray(rows[name].to_numpy()) for name in rows.column_names}
+    order = np.lexsort((columns["member"], columns["household"]))
+    return MemberRows(**{name: values[order] for name, values in columns.items()})
+
+
+def _rows(county: Shape, numbered: ir.Table) -> ir.Table:
+    t = county.table("members").inner_join(numbered, "household_id")
+    t = t.inner_join(known_since(county), "household_id")
+    # A row recorded before its household must not wake it.
+    known = ibis.greatest(t.known_on, t.since)
+    return t.select(
+        household=t.number,
+        member=ibis.dense_rank().over(order_by=t.member_id).cast("int32"),
+        birth=t.birth_month.fill_null(-_FAR).cast("int32"),
+        valid_from=_days(t.valid_from).fill_null(-_FAR).cast("int32"),
+        valid_to=_days(t.valid_to).fill_null(_FAR).cast("int32"),
+        known=_days(known).cast("int32"),
+    )
+
+
+def _days(day: ir.Value) -> ir.Value:
+    return day.delta(ibis.date("1970-01-01"), unit="day")
+
+
+def _month_of(days: np.ndarray) -> np.ndarray:
+    """Return the month ordinals of days since 1970."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
+
+
+def person_columns(
+    members: MemberRows, known_by: int, days: Sequence[np.ndarray], unknown: Sequence[np.ndarray]
+) -> list[pa.Array]:
+    """Return how many persons there are in each period, null where a record of members is wanting.
+
+    Parameters
+    ----------
+    members
+        As `read_members` returns them.
+    known_by
+        The day up to which rows may be seen.
+    days, unknown
+        By period: the day on which persons are counted and whether they are unknown, by household.
+    """
+    return [
+        pa.array(members.count(known_by, day, len(day)).astype(np.int64), mask=mask)
+        for day, mask in zip(days, unknown, strict=True)
+    ]

@@ -254,6 +254,11 @@ class Records:
         """``household_id, number`` of every household, to join on."""
         return pa.table({"household_id": self.ids, "number": np.arange(len(self.ids), dtype=np.int32)})
 
+    @cached_property
+    def in_fen(self) -> dict[str, bool]:
+        """Whether all amounts of one month are whole fen, by table."""
+        return {table: all(_are_fen(part) for part in cells.amount) for table, cells in self.monthly.items()}
+
     def panels(self, days: Sequence[int], last: int, first: int, count_rows: bool = False) -> Iterator[Panel]:
         """Yield the panel as known at each day, the days ascending.
 
@@ -290,6 +295,14 @@ class Records:
                     change.add(before, day, amounts[table], counts[table], own)
             before = day
             yield Panel(first, *by_household)
+
+
+def _are_fen(amounts: np.ndarray) -> bool:
+    fen = UNIT // 100
+    return all(
+        not (some - some // fen * fen).any()
+        for some in (amounts[i : i + _ROWS_AT_ONCE] for i in range(0, len(amounts), _ROWS_AT_ONCE))
+    )
 
 
 @dataclass(frozen=True)

@@ -31,24 +31,37 @@ def township_records(
     income = panel.present("income")[:, :months]
     any_row = income | panel.present("spending")[:, :months]
     only_totals = _has_total(totals, households) & ~any_row.any(axis=1)
-    could = (axis >= places.first_possible[:, None]) & ~only_totals[:, None]
-    around = _around(any_row) & ~any_row
-    counted, with_income, with_row, wanting = (
-        _by_township(mask, places) for mask in (could, could & income, any_row, around)
-    )
+    since = np.where(only_totals, months, np.clip(places.first_possible - panel.first, 0, months))
+    late = np.flatnonzero((since > 0) & ~only_totals)  # who has totals alone has no income by months
+    if len(late):
+        income = income.copy()
+        income[late] &= np.arange(months) >= since[late, None]
+    counted, with_income = _since(since, months, places), _by_township(income, places)
+    with_row, within = _by_township(any_row, places), _between(any_row)
     if splits is not None:
         before = axis < splits.until[:, None]
         could = before & (axis >= splits.first_possible[:, None]) & ~splits.only_totals[:, None]
-        around = _around(splits.any_row) & ~splits.any_row
-        masks = (could, could & splits.income, before & splits.any_row, before & around)
+        masks = (could, could & splits.income, before & splits.any_row)
         more = [_of_few(mask, splits.township, len(places.names)) for mask in masks]
-        counted, with_income, with_row, wanting = (
-            a + b for a, b in zip((counted, with_income, with_row, wanting), more, strict=True)
+        counted, with_income, with_row = (
+            a + b for a, b in zip((counted, with_income, with_row), more, strict=True)
         )
+        within |= _between(splits.any_row)
     begun = (counted > 0) & (with_income * START_SHARE >= counted)
     starts = np.where(begun.any(axis=1), axis[0] + np.argmax(begun, axis=1), NEVER)
-    hole = (with_row == 0) & (wanting >= LEAST_HOUSEHOLDS)
+    hole = (with_row == 0) & within
+    if hole.any():  # seldom: who has rows before and after is asked only then
+        wanting = _by_township(_around(any_row) & ~any_row, places)
+        if splits is not None:
+            around = before & _around(splits.any_row) & ~splits.any_row
+            wanting = wanting + _of_few(around, splits.township, len(places.names))
+        hole &= wanting >= LEAST_HOUSEHOLDS
     return Townships(starts, np.vstack([hole, np.zeros((1, months), bool)]), splits)
+
+
+def _between(row: np.ndarray) -> np.ndarray:
+    """Return which months have rows of anybody before and after them."""
+    return _around(row.any(axis=0)[np.newaxis])[0]
 
 
 def _around(row: np.ndarray) -> np.ndarray:
@@ -66,6 +79,19 @@ def _by_township(mask: np.ndarray, places: Places) -> np.ndarray:
     for household in places.moved:
         months = np.flatnonzero(mask[household] & (places.township[household] >= 0))
         np.add.at(counts, (places.township[household][months], months), 1)
+    return counts
+
+
+def _since(place: np.ndarray, months: int, places: Places) -> np.ndarray:
+    """Count households by ``[township, month]`` from a place on the axis of each on."""
+    stayed, _, _ = places.stayed
+    begun = np.zeros((len(places.names), months + 1), np.int64)
+    np.add.at(begun, (places.township[stayed, 0], place[stayed]), 1)
+    counts = np.cumsum(begun[:, :-1], axis=1)
+    for household in places.moved:
+        there = np.arange(place[household], months)
+        there = there[places.township[household, there] >= 0]
+        np.add.at(counts, (places.township[household, there], there), 1)
     return counts
 
 
