@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from memory import peak, restart_peak
 from riskmodel import data, month, simulate
 from riskmodel.io import limit_resources
@@ -38,6 +39,7 @@ LIMITS = {
     "ledger": (1.0, 0.04),
 }
 MEMORY = (0.5, 0.025)  # GiB: at the start, and for every 1,000 households
+OF_A_COPY = ("household_id", "member_id", "village", "row_id")  # what a copied county names anew
 _STEP = re.compile(r"[0-9]+/[0-9]+ (\w+)")
 
 
@@ -45,6 +47,7 @@ def main() -> int:
     """Make what is missing, run a month, and print what each step costs; exits with 1 past a limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--households", type=int, default=20_000)
+    parser.add_argument("--copies", type=int, default=1, help="so many times the simulated households")
     parser.add_argument("--visits", type=int, default=0, help="by default one household in twenty")
     parser.add_argument("--model", default="logit", choices=["logit", "boosting"])
     parser.add_argument("--keep", type=Path, help="folder of county and model, made once")
@@ -68,14 +71,20 @@ def main() -> int:
 
 
 def _in_own_process(given: argparse.Namespace, part: str) -> str:
-    options = ["--households", given.households, "--visits", given.visits, "--model", given.model]
+    options = ["--households", given.households, "--copies", given.copies]
+    options += ["--visits", given.visits, "--model", given.model]
     options += ["--memory", given.memory]
     call = [sys.executable, __file__, *options, "--keep", given.keep, "--part", part]
     return subprocess.run([str(c) for c in call], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _county(given: argparse.Namespace) -> Path:
-    return given.keep / f"county-{given.households}"
+    several = f"x{given.copies}" if given.copies > 1 else ""
+    return given.keep / f"county-{given.households}{several}"
+
+
+def _households(given: argparse.Namespace) -> int:
+    return int(given.households * given.copies)
 
 
 def _store(given: argparse.Namespace) -> Path:
@@ -84,8 +93,24 @@ def _store(given: argparse.Namespace) -> Path:
 
 def make_county(given: argparse.Namespace) -> None:
     """Simulate the county and write it as an office keeps it, CSV files."""
-    made = simulate.simulate_county(households=given.households, months=MONTHS, seed=2, truth_at=[])
-    simulate.write_simulated_county(made, _county(given))
+    one = given.keep / f"county-{given.households}"
+    if not one.exists():
+        made = simulate.simulate_county(households=given.households, months=MONTHS, seed=2, truth_at=[])
+        simulate.write_simulated_county(made, one)
+    if given.copies > 1:
+        copy_county(one, _county(given), given.copies)
+
+
+def copy_county(source: Path, target: Path, copies: int) -> None:
+    """Write a county several times over into one: each copy has households and villages of its own."""
+    target.mkdir()
+    (target / "about.yaml").write_bytes((source / "about.yaml").read_bytes())
+    engine = duckdb.connect()
+    for path in sorted(source.glob("*.parquet")):
+        columns = [row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM '{path}'").fetchall()]
+        own = ", ".join(f"{c} || '-' || copy AS {c}" for c in OF_A_COPY if c in columns)
+        rows = f"SELECT * REPLACE ({own}) FROM '{path}', range({copies}) AS copies(copy)"
+        engine.execute(f"COPY (SELECT * EXCLUDE copy FROM ({rows})) TO '{target / path.name}'")
 
 
 def make_model(given: argparse.Namespace) -> None:
@@ -119,15 +144,15 @@ def run(given: argparse.Namespace) -> None:
             lap(found[1])
 
     with tempfile.TemporaryDirectory(dir=given.keep) as home:
-        options = month.MonthOptions(visits=given.visits or given.households // 20)
+        options = month.MonthOptions(visits=given.visits or _households(given) // 20)
         made = month.run_month(_county(given), AS_OF, home, store=_store(given), options=options, say=say)
         lap("end")
     steps = []
     for (name, seconds, wall, _), (_, seconds_after, wall_after, held) in pairwise(laps):
-        steps.append(_row(name, given.households, seconds_after - seconds, wall_after - wall, held))
+        steps.append(_row(name, _households(given), seconds_after - seconds, wall_after - wall, held))
     told = {
-        "households": given.households,
-        "visits": given.visits or given.households // 20,
+        "households": _households(given),
+        "visits": given.visits or _households(given) // 20,
         "memory": given.memory,
         "planned": made.summaries["worklist"]["planned"],
         "rows": made.summaries["check"]["rows"],

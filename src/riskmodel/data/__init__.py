@@ -4,6 +4,7 @@ from riskmodel.data.check import FurtherCheck, check_county, later_lines
 from riskmodel.data.compiled import (
     Shape,
     fetch_arrow,
+    fetch_batches,
     fetch_frame,
     fetch_table,
     known_name,
@@ -84,6 +85,7 @@ __all__ = [
     "county_lineage",
     "county_links",
     "fetch_arrow",
+    "fetch_batches",
     "fetch_frame",
     "fetch_table",
     "find_sources",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from riskmodel.explanation.contributions import compute_contributions, sum_by_cause
 from riskmodel.explanation.counterfactuals import find_counterfactuals
-from riskmodel.explanation.reasons import write_reasons, write_reasons_in
+from riskmodel.explanation.reasons import county_medians, write_reasons, write_reasons_in
 from riskmodel.explanation.wording import (
     MeasureLibrary,
     ReasonWording,
@@ -23,6 +23,7 @@ __all__ = [
     "cause_codes",
     "cause_words",
     "compute_contributions",
+    "county_medians",
     "find_counterfactuals",
     "load_measures",
     "load_wording",

@@ -7,7 +7,7 @@ of the rule table), `choose_sentences` the declared sentence that is true of eac
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,23 +101,57 @@ class Figures:
         return float(months) if isinstance(months, int | float | np.number) else float("nan")
 
 
-def collect_figures(
-    X: pd.DataFrame, features: pd.DataFrame, rules: pd.DataFrame, wording: ReasonWording
-) -> Figures:
-    """Collect the quotable numbers of the explainable features that some template speaks for."""
-    about: dict[str, dict[str, object]] = {
-        str(r["id"]): {str(k): v for k, v in r.items()} for r in features.to_dict("records")
+def quotable_columns(
+    columns: Iterable[str], features: pd.DataFrame, wording: ReasonWording
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return the explainable features that some template speaks for, with what makes their values natural."""
+    about = _about(features)
+    return {
+        c: wording.units[str(about[c]["unit"])].natural
+        for c in columns
+        if bool(about[c]["explainable"]) and wording.template_for(about[c]) is not None
     }
-    columns = [
-        c for c in X.columns if bool(about[c]["explainable"]) and wording.template_for(about[c]) is not None
-    ]
-    natural = {c: wording.units[str(about[c]["unit"])].natural for c in columns}
-    values = pd.DataFrame({c: natural[c](X[c].to_numpy(dtype=float)) for c in columns}, index=X.index)
+
+
+def _about(features: pd.DataFrame) -> dict[str, dict[str, object]]:
+    return {str(r["id"]): {str(k): v for k, v in r.items()} for r in features.to_dict("records")}
+
+
+def county_medians(
+    column: Callable[[str], np.ndarray], names: Sequence[str], features: pd.DataFrame
+) -> dict[str, float]:
+    """Return the county's median of each quotable feature, one column in memory at a time.
+
+    Parameters
+    ----------
+    column
+        Returns a feature's values of all households, in any order.
+    names
+        The features.
+    features
+        As in `write_reasons`.
+    """
+    natural = quotable_columns(names, features, load_wording())
+    return {c: float(pd.Series(natural[c](column(c))).median()) for c in natural}
+
+
+def collect_figures(
+    X: pd.DataFrame,
+    features: pd.DataFrame,
+    rules: pd.DataFrame,
+    wording: ReasonWording,
+    county: Mapping[str, float] | None = None,
+) -> Figures:
+    """Collect the quotable numbers of the features that may speak; ``county`` holds its medians."""
+    about, natural = _about(features), quotable_columns(X.columns, features, wording)
+    values = pd.DataFrame({c: natural[c](X[c].to_numpy(dtype=float)) for c in natural}, index=X.index)
+    if county is None:
+        county = {str(c): float(v) for c, v in values.median().items()}
     return Figures(
         about=about,
         values=_arrays(values),
         village=_arrays(village_medians(values, _village(rules), wording.village_minimum)),
-        county={str(c): float(v) for c, v in values.median().items()},
+        county=county,
         declared=declared_figures(rules, X, wording),
         yearly=_yearly(rules),
         wording=wording,
@@ -297,6 +331,7 @@ def write_reasons_in(
     rules: pd.DataFrame,
     n: int = 3,
     wording: ReasonWording | None = None,
+    county: Mapping[str, float] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return what `write_reasons` does in several languages: causes and sentences are chosen once.
 
@@ -306,6 +341,9 @@ def write_reasons_in(
         ``zh``, ``en`` or both.
     contributions, X, features, rules, n, wording
         As in `write_reasons`; errors likewise.
+    county
+        Medians of the county, from `county_medians`, where the rows are some of its households; whole
+        villages, for theirs are made of the rows.
 
     Returns
     -------
@@ -316,7 +354,7 @@ def write_reasons_in(
     wording = wording or load_wording()
     _check(contributions, X, rules)
     sums = sum_by_cause(contributions, features)
-    choice = choose_sentences(collect_figures(X, features, rules, wording))
+    choice = choose_sentences(collect_figures(X, features, rules, wording, county))
     speaker, strength = _speakers(contributions, choice, list(sums.columns), features)
     order = _order(sums.to_numpy(), strength, list(sums.columns), n)
     size = sums.to_numpy()

@@ -116,6 +116,11 @@ class FeatureSet(Spec):
         """Feature ids in column order, without intermediate ones."""
         return [f.id for f in self.features if not f.intermediate]
 
+    @property
+    def looks_at_county(self) -> bool:
+        """Whether a feature stands on more than its household and the others of its township."""
+        return isinstance(self.line, RelativeLine) or any(f.source == "accounts" for f in self.features)
+
     def feature(self, name: str) -> Feature:
         """Return one feature by its id.
 

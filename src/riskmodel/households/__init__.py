@@ -6,6 +6,7 @@ from riskmodel.households.build_records import known_records
 from riskmodel.households.bunching import Threshold, bunching_check
 from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
 from riskmodel.households.known import AsOf, KnownCounty, all_numbers, current_ids, known_county
+from riskmodel.households.known_parts import KnownPart, known_parts
 from riskmodel.households.known_records import KnownRecords, reaches_into
 from riskmodel.households.panel import UNIT, read_records
 from riskmodel.households.periods import AccountingPeriod, choose_period
@@ -38,6 +39,7 @@ __all__ = [
     "AsOf",
     "DateLike",
     "KnownCounty",
+    "KnownPart",
     "KnownRecords",
     "Moment",
     "Need",
@@ -54,6 +56,7 @@ __all__ = [
     "fingerprint",
     "holes_in_window",
     "known_county",
+    "known_parts",
     "known_records",
     "last_complete_month",
     "reaches_into",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from riskmodel.data import LEAST_SHARE, County, Lineage, LinkedHousehold, county_lineage, county_links
+from riskmodel.households.county_parts import CountyPart, CountyParts
 from riskmodel.households.coverage import (
     NEVER,
     OPEN,
@@ -51,7 +53,7 @@ from riskmodel.households.statements import (
     read_statements,
     read_states,
 )
-from riskmodel.households.townships import township_records
+from riskmodel.households.townships import TownshipCounts, count_households
 
 LONGEST_WINDOW = 84  # months before as-of that anything looks back to
 
@@ -81,6 +83,32 @@ def known_records(
     count_rows
         Whether the panel must say how many rows stand behind an amount, not only whether there is one.
     """
+    ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
+    of_county = whole_counts(county, ordered)
+    for i, known in enumerate(_known(county, ordered, count_rows)):
+        counts = known.count() if of_county is None else of_county[i]
+        yield known.records(counts.townships())
+
+
+def whole_counts(county: County, ordered: Sequence[Moment]) -> list[TownshipCounts] | None:
+    """Return what all parts of a county count together at some moments; None where it is no part."""
+    if not isinstance(county, CountyPart):
+        return None
+    parts = county.parts
+    return county.whole.once(("township counts", tuple(ordered)), lambda: _add_up(parts, ordered))
+
+
+def _add_up(parts: CountyParts, ordered: Sequence[Moment]) -> list[TownshipCounts]:
+    sums: list[TownshipCounts] = []
+    for part in parts:
+        for i, known in enumerate(_known(part, ordered, count_rows=False)):
+            so_far = sums[i : i + 1]
+            sums[i : i + 1] = [known.count().add_up(so_far)]
+    return sums
+
+
+def _known(county: County, ordered: Sequence[Moment], count_rows: bool) -> Iterator[_Known]:
+    """Yield what was known by each moment."""
     records = read_records(county)
     states = read_states(county, records)
     said = read_statements(county, records, states)
@@ -88,7 +116,6 @@ def known_records(
     doubts = read_doubts(county, records)
     linked = bool(county_links(county).rows)
     number = {str(name): i for i, name in enumerate(records.ids.to_pylist())} if linked else {}
-    ordered = sorted(moments, key=lambda m: (m.known_by, m.as_of))
     last = max(last_complete_month(m.as_of) for m in ordered)
     first = _first_month(said, ordered)
     panels = records.panels([day_number(m.known_by) for m in ordered], last, first, count_rows)
@@ -96,20 +123,20 @@ def known_records(
         day = day_number(moment.known_by)
         totals = {table: rows.known_at(day) for table, rows in records.totals.items()}
         through = None if said.through is not None else _records_through(county, moment, panel, states)
-        raw = _Known(
+        links = None
+        if linked:
+            lineage = county_lineage(county, moment.as_of, moment.known_by)
+            links = _Linked(lineage, Owners.of(lineage, number))
+        yield _Known(
             county, moment, panel, states, said.at(day, through), off.at(day), doubts.at(day), totals,
-            {of: RecordedSpans(s.at(day), s.known[s.known <= day]) for of, s in said.recorded.items()},
+            {of: RecordedSpans(s.at(day), s.known[s.known <= day]) for of, s in said.recorded.items()}, links,
         )  # fmt: skip
-        if not linked:
-            yield raw.records()
-            continue
-        lineage = county_lineage(county, moment.as_of, moment.known_by)
-        yield raw.linked_records(lineage, Owners.of(lineage, number))
 
 
 def _records_through(county: County, moment: Moment, panel: Panel, states: States) -> int | None:
     """Return `County.records_through`: from the panel where there are no totals and no links."""
-    if county_links(county).rows or not county.has("income") or county.facts["spans.income"]:
+    some = isinstance(county, CountyPart)
+    if some or county_links(county).rows or not county.has("income") or county.facts["spans.income"]:
         return county.records_through(moment.as_of, moment.known_by)
 
     def last_month() -> int | None:
@@ -133,6 +160,23 @@ def _first_month(said: Said, moments: Sequence[Moment]) -> int:
 
 
 @dataclass(frozen=True)
+class _Linked:
+    """Who is who at a moment."""
+
+    lineage: Lineage
+    owners: Owners
+
+
+@dataclass(frozen=True)
+class _UnderNumbers:
+    """Rows and places under the numbers in use at a moment."""
+
+    panel: Panel
+    totals: dict[str, Rows]
+    places: Places
+
+
+@dataclass(frozen=True)
 class _Known:
     """What was known by a moment, under the numbers in the tables."""
 
@@ -145,18 +189,41 @@ class _Known:
     doubts: Doubts
     totals: dict[str, Rows]
     written: dict[str, RecordedSpans]
+    links: _Linked | None
 
     @property
     def day(self) -> int:
         """The day up to which rows may be seen."""
         return day_number(self.moment.known_by)
 
-    def records(self) -> KnownRecords:
-        """Return what is on record of every number by itself."""
-        as_of = day_number(self.moment.as_of)
-        places = self.states.at(self.day, as_of, self.panel.first, self.panel.months)
-        townships = township_records(self.panel, self.totals, places)
+    def count(self) -> TownshipCounts:
+        """Count the households of every township; of a part, those that count in no other."""
+        now = self._under_numbers
+        own = self.county.counted if isinstance(self.county, CountyPart) else None
+        splits = None if self.links is None else self._splits(self.links, now.places.names, own)
+        return count_households(now.panel, now.totals, now.places, splits, own)
+
+    def records(self, townships: Townships) -> KnownRecords:
+        """Return what is on record of every household, once links act."""
+        if self.links is not None:
+            return self._linked_records(self.links.lineage, self.links.owners, townships)
+        places = self._under_numbers.places
         return self._records(self.panel, self.totals, places, self.said, self.off, self.doubts, townships)
+
+    @cached_property
+    def _under_numbers(self) -> _UnderNumbers:
+        """Rows and places under the numbers in use."""
+        panel, totals, as_of = self.panel, self.totals, day_number(self.moment.as_of)
+        if self.links is None:
+            return _UnderNumbers(panel, totals, self.states.at(self.day, as_of, panel.first, panel.months))
+        lineage, owners = self.links.lineage, self.links.owners
+        places = self.states.at(self.day, as_of, panel.first, panel.months, owners.linked)
+        for place, one in owners.households:
+            place_of(places, place, one, lineage, panel.first, self._snapshot)
+        if owners.moves:
+            panel = panel.joined(owners.owner, owners.own_from)
+            totals = {table: owners.own_totals(rows)[0] for table, rows in totals.items()}
+        return _UnderNumbers(panel, totals, places)
 
     def _records(
         self, panel: Panel, totals: dict[str, Rows], places: Places, said: Statements, off: OffRecord,
@@ -175,20 +242,15 @@ class _Known:
             self.county, panel, totals, places, on, off, doubts, self.moment, own_from, persons, townships
         )
 
-    def linked_records(self, lineage: Lineage, owners: Owners) -> KnownRecords:
-        """Return what is on record of every household once links act."""
-        panel, totals, off, said, doubts = self.panel, self.totals, self.off, self.said, self.doubts
-        places = self.states.at(
-            self.day, day_number(self.moment.as_of), panel.first, panel.months, owners.linked
-        )
+    def _linked_records(self, lineage: Lineage, owners: Owners, townships: Townships) -> KnownRecords:
+        now = self._under_numbers
+        panel, totals, places = now.panel, now.totals, now.places
+        off, said, doubts = self.off, self.said, self.doubts
         own_from, persons = np.full(len(owners.owner), OPEN), np.full(len(owners.owner), OPEN)
         for place, one in owners.households:
-            place_of(places, place, one, lineage, panel.first, self._snapshot)
             own_from[place] = one.begin if one.is_child else OPEN
             persons[place] = persons_from(one)
         if owners.moves:
-            panel = panel.joined(owners.owner, owners.own_from)
-            totals = {table: owners.own_totals(rows)[0] for table, rows in totals.items()}
             begun = owners.own_from[off.household]
             off = replace(off, household=owners.owner[off.household]).where(
                 (off.month_to >= begun) | (off.of == "members")
@@ -198,7 +260,6 @@ class _Known:
             doubts = replace(doubts, household=owners.owner[doubts.household])
         doubtful = [place for place, one in owners.households if lineage.is_doubtful(one)]
         doubts = doubts.and_of(np.array(doubtful, np.int32), ROW_REJECTED, self.day)
-        townships = township_records(panel, totals, places, self._splits(lineage, owners, places.names))
         merged = owners.merged
         if not merged:
             return self._records(panel, totals, places, said, off, doubts, townships, own_from, persons)
@@ -216,9 +277,10 @@ class _Known:
     def _snapshot(self) -> dt.date | None:
         return self.county.about.snapshot_on
 
-    def _splits(self, lineage: Lineage, owners: Owners, names: tuple[str, ...]) -> Splits | None:
+    def _splits(self, links: _Linked, names: tuple[str, ...], own: np.ndarray | None) -> Splits | None:
         """Return the households of before splits, which count in their townships until then."""
-        found = split_parents(one for _, one in owners.households)
+        lineage, owners = links.lineage, links.owners
+        found = split_parents(one for place, one in owners.households if own is None or own[place])
         if not found:
             return None
         households = [one for one, _ in found]

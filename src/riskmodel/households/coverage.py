@@ -14,7 +14,7 @@ known by the day alone, so nothing recorded later changes what is on record.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -240,13 +240,13 @@ class Townships:
     holes
         ``[township, month]``: nobody has a row, though five households have rows before and after; the last
         stands for households without a place.
-    splits
-        Households of before a split.
+    goes_on
+        Returns ``[township, month]``: three quarters of the households that can have a row have one.
     """
 
     starts: np.ndarray
     holes: np.ndarray
-    splits: Splits | None = None
+    goes_on: Callable[[], np.ndarray]
 
 
 def months_on_record(

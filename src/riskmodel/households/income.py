@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from riskmodel.data import County, Shape, codes, fetch_arrow
 from riskmodel.households.build_records import RecordsReader, known_records
+from riskmodel.households.county_parts import CountyPart, CountyParts
 from riskmodel.households.coverage import NEVER
 from riskmodel.households.joined_numbers import known_since
 from riskmodel.households.known_records import KnownRecords
@@ -191,7 +192,7 @@ class IncomeAccounts:
             doubts["tilings_differ"] = differs & self.period.by_totals
         if self.asked.follows_lag:
             doubts["maybe_stopped"] = stopped(
-                known.on, known.panel, known.places, known.totals, known.tables, known.townships.splits
+                known.on, known.panel, known.places, known.townships, known.tables
             )
         for doubt in sorted(set(known.doubts.doubt)):
             mask = doubts.get(doubt, np.zeros(known.households, bool)).copy()
@@ -259,6 +260,7 @@ def income_accounts(
     period: AccountingPeriod,
     reader: RecordsReader | None = None,
     asked: Asked = "all",
+    parts: CountyParts | None = None,
 ) -> pa.Table:
     """Return income and spending over each household's accounting period at each moment.
 
@@ -275,6 +277,9 @@ def income_accounts(
     asked
         ``incomes``: of the current period alone its end, basis, net income and reason, and when persons are
         counted; ``persons``: the last with the period's end.
+    parts
+        What the county is divided into, where it is too large to be read at once; a reader then looks at
+        the parts.
 
     Returns
     -------
@@ -296,16 +301,27 @@ def income_accounts(
     ----------
     Data contract, "Coverage".
     """
-    parts = []
-    ids = read_records(county).ids
-    for known in known_records(county, moments, reader is not None and reader.counts_rows):
-        there = pa.array(known.places.known)
-        columns = {"household_id": ids, "as_of": pa.array([known.moment.as_of] * len(ids), pa.date32())}
-        columns |= IncomeAccounts(known, period).columns(asked)
-        if reader is not None:
-            reader.read(known)
-        parts.append(pa.table(columns).filter(there))
-    return pa.concat_tables(parts)
+    tables, places = [], []
+    for one in [county] if parts is None else parts:
+        ids = read_records(one).ids
+        for known in known_records(one, moments, reader is not None and reader.counts_rows):
+            there = known.places.known & one.own if isinstance(one, CountyPart) else known.places.known
+            columns = {"household_id": ids, "as_of": pa.array([known.moment.as_of] * len(ids), pa.date32())}
+            columns |= IncomeAccounts(known, period).columns(asked)
+            if reader is not None:
+                reader.read(known)
+            tables.append(pa.table(columns).filter(pa.array(there)))
+            if isinstance(one, CountyPart):
+                places.append(one.numbers[there])
+    return pa.concat_tables(tables) if parts is None else _in_order(tables, places, len(parts))
+
+
+def _in_order(tables: list[pa.Table], places: list[np.ndarray], parts: int) -> pa.Table:
+    """Return the tables of parts as those of the whole would be: one moment after another, by household."""
+    moments = len(tables) // parts
+    moment = [np.full(len(place), i % moments) for i, place in enumerate(places)]
+    order = np.lexsort((np.concatenate(places), np.concatenate(moment)))
+    return pa.concat_tables(tables).take(pa.array(order))
 
 
 _FAR = 2**30  # days or months; no day of a real year

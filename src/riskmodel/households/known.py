@@ -22,6 +22,7 @@ from riskmodel.data import (
     canonical_schema,
     contract,
     county_lineage,
+    fetch_arrow,
     known_name,
     name_query,
     store_query,
@@ -31,8 +32,10 @@ from riskmodel.errors import UsageError
 from riskmodel.households import accounts, point_in_time
 from riskmodel.households.accounts import INCOMES, KEY
 from riskmodel.households.build_records import RecordsReader, first_month, known_records
+from riskmodel.households.county_parts import CountyPart, CountyParts, divide_county, households_in_part
 from riskmodel.households.income import income_accounts
 from riskmodel.households.joined_numbers import IDENTITY_COLUMNS, identity_tables
+from riskmodel.households.panel import households_known
 from riskmodel.households.periods import AccountingPeriod
 from riskmodel.households.point_in_time import CLOCK, HOUSEHOLD_STATES, PRESENT_MEMBERS, DateLike, Moment
 
@@ -180,7 +183,8 @@ class KnownCounty:
                 wider = self._of_more_moments(what, period)
                 return store_query(self.county, _at_moments, wider=wider, clock=self.clock)
             asked = "all" if what == "accounts" else what
-            money = income_accounts(self.county, self.moments, period, reader, asked)
+            parts = self.record_parts if reader is None else None
+            money = income_accounts(self.county, self.moments, period, reader, asked, parts)
             return store_query(self, build, money=money)
 
         table = self._once(what, make, period)
@@ -188,6 +192,29 @@ class KnownCounty:
             for records in known_records(self.county, self.moments, reader.counts_rows):
                 reader.read(records)
         return table
+
+    @property
+    def record_parts(self) -> CountyParts | None:
+        """What the county is divided into where its records are too many to be read at once.
+
+        The accounts of a household are the same in whatever part it is, so that there is one division for all
+        moments, of the last of those that were first asked for.
+        """
+        if isinstance(self.county, CountyPart):
+            return None
+
+        def make() -> CountyParts | None:
+            ids = households_known(self.county)["household_id"].combine_chunks()
+            if len(ids) <= households_in_part():
+                return None
+            return divide_county(self.county, ids, KnownCounty(self.county, self.moments[-1:]).townships)
+
+        return self.county.once("record parts", make)
+
+    @property
+    def townships(self) -> pd.Series:
+        """Where each household lives that is known at the moment, by number."""
+        return fetch_arrow(self, _townships).to_pandas().set_index("household_id")["township"]
 
     def _is_made(self, what: str, period: AccountingPeriod) -> bool:
         """Say whether a relation is there already, of these moments or of more."""
@@ -257,6 +284,10 @@ def _at_moments(county: Shape, wider: ir.Table, clock: ir.Table) -> ir.Table:
 
 def _as_it_is(county: Shape, rows: ir.Table) -> ir.Table:
     return rows
+
+
+def _townships(county: Shape) -> ir.Table:
+    return county.rows(HOUSEHOLD_STATES).select("household_id", "township")
 
 
 def known_county(county: County | KnownCounty, as_of: AsOf | None = None) -> KnownCounty:

@@ -19,13 +19,12 @@ import numpy as np
 import pyarrow as pa
 
 from riskmodel.data import CODE_COLUMN, County, Shape, codes, fetch_arrow, month_ordinal
-from riskmodel.errors import InputRefused
+from riskmodel.households.amounts import AmountSize
 from riskmodel.households.joined_numbers import known_since
 
 UNIT = 10_000  # panel integers a yuan
 _EPOCH = dt.date(1970, 1, 1)
 _BEYOND = 2**29  # months; none of a real year, as those that stand for no limit
-_LARGEST = 2**53  # all amounts of a table together: sums are exact as floats too
 
 
 def day_number(day: dt.date) -> int:
@@ -380,9 +379,9 @@ def read_records(county: County) -> Records:
 
 
 def _read(county: County) -> Records:
-    households = fetch_arrow(county, _households)
+    households = households_known(county)
     ids = households["household_id"].combine_chunks()
-    first, last = _span(county)
+    first, last = month_span(county)
     monthly, totals = {}, {}
     for table in CODE_COLUMN:
         # Places are made in the engine, of a household's first place and the widths of a month and of a code.
@@ -392,20 +391,18 @@ def _read(county: County) -> Records:
         numbered = {"household_id": ids, "number": pa.array(number, pa.int32()), "since": households["since"]}
         places = pa.table({**numbered, "place": number - first * step, "step": step, "width": width})
         wide = len(ids) * months * (len(codes(table, CODE_COLUMN[table])) + 1) > _NEVER
-        monthly[table] = _cells(fetch_arrow(county, _monthly, table, wide, numbered=places))
-        _refuse_large(table, monthly[table].amount)
-        totals[table] = _rows_of(fetch_arrow(county, _totals, table, numbered=pa.table(numbered)))
-        _refuse_large(table, [totals[table].amount])
+        monthly[table] = cells_of(fetch_arrow(county, monthly_rows, table, wide, numbered=places))
+        totals[table] = rows_of(fetch_arrow(county, total_rows, table, numbered=pa.table(numbered)))
+        size = AmountSize(table)
+        for part in (*monthly[table].amount, totals[table].amount):
+            size.add(part)
+        size.refuse_large()
     return Records(ids, first, last, monthly, totals)
 
 
-def _refuse_large(table: str, amounts: Sequence[np.ndarray]) -> None:
-    n = sum(len(part) for part in amounts)
-    largest = max((int(max(part.max(initial=0), -part.min(initial=0))) for part in amounts), default=0)
-    if float(largest) * n > _LARGEST and (
-        sum(float(np.abs(part.astype(np.float64)).sum()) for part in amounts) > _LARGEST
-    ):
-        raise InputRefused(f"{table}: the amounts are too large to be added up exactly")
+def households_known(county: County) -> pa.Table:
+    """Return ``household_id, since`` of all households in order: days since 1970 from which each is known."""
+    return fetch_arrow(county, _households).combine_chunks()
 
 
 def _households(county: Shape) -> ir.Table:
@@ -413,7 +410,7 @@ def _households(county: Shape) -> ir.Table:
     return t.select("household_id", since=_days(t.since)).order_by("household_id")
 
 
-def _span(county: County) -> tuple[int, int]:
+def month_span(county: County) -> tuple[int, int]:
     """Return the first and the last month of any row."""
     spans = [fetch_arrow(county, _months, table).to_pylist()[0] for table in CODE_COLUMN]
     starts, ends = ([s[end] for s in spans if s[end] is not None] for end in ("first", "last"))
@@ -448,7 +445,7 @@ def _numbered(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
     return t.mutate(known=ibis.greatest(t.known, t.since))
 
 
-def _monthly(county: Shape, table: str, wide: bool, numbered: ir.Table) -> ir.Table:
+def monthly_rows(county: Shape, table: str, wide: bool, numbered: ir.Table) -> ir.Table:
     """Return rows of one month by their places."""
     t = _numbered(county, table, numbered)
     if county.facts.get(f"spans.{table}", False):
@@ -456,27 +453,29 @@ def _monthly(county: Shape, table: str, wide: bool, numbered: ir.Table) -> ir.Ta
     place = t.code.cast("int64") * t.width + t.month_to.cast("int64") * t.step + t.place
     t = t.mutate(place=place if wide else place.cast("int32"))
     # Columns that say nothing are not carried out of the engine.
-    return t.select("place", "units", "known", *(c for c in ("until",) if c in t.columns))
+    return t.select("place", "units", "known", *(c for c in ("until", "part") if c in t.columns))
 
 
-def _totals(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
+def total_rows(county: Shape, table: str, numbered: ir.Table) -> ir.Table:
     """Return rows of several months."""
     t = _numbered(county, table, numbered)
     t = t.filter(t.month_from != t.month_to if county.facts.get(f"spans.{table}", False) else False)
     columns = ["number", "code", "month_from", "month_to", "units", "known"]
-    return t.select(*columns, *(c for c in ("until",) if c in t.columns))
+    return t.select(*columns, *(c for c in ("until", "part") if c in t.columns))
 
 
 def _days(day: ir.Value) -> ir.Value:
     return day.delta(ibis.date(_EPOCH), unit="day").cast("int32")
 
 
-def _cells(rows: pa.Table) -> Cells:
+def cells_of(rows: pa.Table) -> Cells:
+    """Return rows of one month as arrays."""
     parts = {name: [part.to_numpy() for part in rows[name].chunks] for name in rows.column_names}
     return Cells(parts["place"], parts["units"], parts["known"], parts.get("until"))
 
 
-def _rows_of(rows: pa.Table) -> Rows:
+def rows_of(rows: pa.Table) -> Rows:
+    """Return rows of several months as arrays."""
     column = {name: rows[name].to_numpy() for name in rows.column_names}
     never = np.broadcast_to(np.int32(_NEVER), rows.num_rows)
     return _latest_of_span(

@@ -82,6 +82,16 @@ class States:
         valid[household[since <= as_of]] = True
         return Places(valid, township, self.names, first_possible, first_possible == OPEN)
 
+    def of_some(self, numbers: np.ndarray) -> States:
+        """Return the states of some households, given by their places in order."""
+        number = np.full(self.households, -1, np.int32)
+        number[numbers] = np.arange(len(numbers), dtype=np.int32)
+        mine = number[self.household] >= 0
+        return States(
+            number[self.household[mine]], self.township[mine], self.valid_from[mine], self.known[mine],
+            self.names, self.stateless[mine], self.snapshot, len(numbers),
+        )  # fmt: skip
+
     def valid_at(self, known_by: int, as_of: int) -> np.ndarray:
         """Return whether a household has a row that is known and valid by then, or of the snapshot's day."""
         begun = (self.valid_from <= as_of) | (self.valid_from == self.snapshot)
@@ -407,19 +417,27 @@ class RecordedSpans:
 
 
 def _recorded(county: County, records: Records) -> dict[str, RecordedSpans]:
-    return county.once("recorded spans", lambda: {of: _recorded_spans(county, records, of) for of in TABLES})
+    def read() -> dict[str, RecordedSpans]:
+        numbered = records.numbered
+        return {
+            of: recorded_spans(fetch_arrow(county, recorded_rows, of, numbered=numbered)) for of in TABLES
+        }
+
+    return county.once("recorded spans", read)
 
 
-def _recorded_spans(county: County, records: Records, of: str) -> RecordedSpans:
-    rows = fetch_arrow(county, _recorded_rows, of, numbered=records.numbered)
+def recorded_spans(rows: pa.Table) -> RecordedSpans:
+    """Return what `recorded_rows` gives as arrays."""
     household, first, last = (rows[c].to_numpy() for c in ("number", "month_from", "month_to"))
     return RecordedSpans(Spans(household, first, last), _day_numbers(rows["known_on"], missing=_FAR))
 
 
-def _recorded_rows(county: Shape, of: str, numbered: ir.Table) -> ir.Table:
+def recorded_rows(county: Shape, of: str, numbered: ir.Table) -> ir.Table:
+    """Return what table ``recorded`` says of one table, by household number; with the part where given."""
     t = county.table("recorded")
     t = t.filter(t.of == of).inner_join(numbered, "household_id")
-    return t.select("number", "month_from", "month_to", "known_on")
+    columns = ["number", "month_from", "month_to", "known_on"]
+    return t.select(*columns, *(c for c in ("part",) if c in t.columns))
 
 
 @dataclass(frozen=True)
@@ -430,10 +448,13 @@ class Said:
     records_from: dict[int, int]
     through: int | None
     delay: int
+    first_recorded: int | None = None  # in the whole county, where the spans are those of a part
 
     @property
     def first(self) -> int:
         """The first month of which anything is said."""
+        if self.first_recorded is not None:
+            return min([self.first_recorded, *self.records_from.values()])
         starts = [int(r.spans.month_from.min()) for r in self.recorded.values() if len(r.known)]
         return min([*starts, *self.records_from.values()], default=_FAR)
 
@@ -446,15 +467,17 @@ class Said:
 
 def read_statements(county: County, records: Records, states: States) -> Said:
     """Return what a county says of its coverage, read once for a county."""
-    return county.once("coverage statements", lambda: _read_statements(county, records, states))
+    return county.once(
+        "coverage statements", lambda: make_statements(county.about, states, _recorded(county, records))
+    )
 
 
-def _read_statements(county: County, records: Records, states: States) -> Said:
-    about = county.about
+def make_statements(
+    about: About, states: States, recorded: dict[str, RecordedSpans], first_recorded: int | None = None
+) -> Said:
+    """Return what ``about.yaml`` and table ``recorded`` say; of a part with the county's first month."""
     through = None if about.data_through is None else last_complete_month(about.data_through)
-    return Said(
-        _recorded(county, records), _records_from(about, states), through, about.recording_delay_days
-    )  # fmt: skip
+    return Said(recorded, _records_from(about, states), through, about.recording_delay_days, first_recorded)
 
 
 def _records_from(about: About, states: States) -> dict[int, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,41 +24,152 @@ LEAST_HOUSEHOLDS = 5  # with rows before and after, for a township's empty month
 STOPPED_SHARE = 0.75
 
 
-def township_records(
-    panel: Panel, totals: Mapping[str, Rows], places: Places, splits: Splits | None = None
-) -> Townships:
-    """Return when the townships' records begin and where they have holes, from the rows of all households."""
+@dataclass(frozen=True)
+class TownshipCounts:
+    """Counts of households by ``[township, month]``; those of the parts of a county add up.
+
+    Parameters
+    ----------
+    first
+        Ordinal of the first month.
+    possible, with_income
+        Who can have a row, and who of them has an income row.
+    rows
+        Who has a row.
+    within
+        Months before and after which anybody has a row.
+    count_with_row, count_between
+        Count who can have a row and has one; who has none, but one before and one after. They are asked
+        seldom, and of a whole county only while its panel is that of the moment.
+    """
+
+    first: int
+    possible: np.ndarray
+    with_income: np.ndarray
+    rows: np.ndarray
+    within: np.ndarray
+    count_with_row: Callable[[], np.ndarray]
+    count_between: Callable[[], np.ndarray]
+
+    @cached_property
+    def with_row(self) -> np.ndarray:
+        """Who can have a row and has one."""
+        return self.count_with_row()
+
+    @cached_property
+    def between(self) -> np.ndarray:
+        """Who has no row, but one before and one after."""
+        return self.count_between()
+
+    def add_up(self, others: Sequence[TownshipCounts]) -> TownshipCounts:
+        """Return the counts of several parts together."""
+        parts = [self, *others]
+        possible, with_income, rows, with_row, between = (
+            np.sum([getattr(part, name) for part in parts], axis=0)
+            for name in ("possible", "with_income", "rows", "with_row", "between")
+        )
+        within = np.logical_or.reduce([part.within for part in parts])
+        return TownshipCounts(
+            self.first, possible, with_income, rows, within, lambda: with_row, lambda: between
+        )
+
+    def townships(self) -> Townships:
+        """Return when the townships' records begin, where they have holes and where they go on."""
+        begun = (self.possible > 0) & (self.with_income * START_SHARE >= self.possible)
+        starts = np.where(begun.any(axis=1), self.first + np.argmax(begun, axis=1), NEVER)
+        hole = (self.rows == 0) & self.within
+        if hole.any():  # seldom: who has rows before and after is asked only then
+            hole &= self.between >= LEAST_HOUSEHOLDS
+        holes = np.vstack([hole, np.zeros((1, hole.shape[1]), bool)])
+        return Townships(starts, holes, lambda: (self.possible > 0) & self._most_have_rows)
+
+    @property
+    def _most_have_rows(self) -> np.ndarray:
+        return np.asarray(self.with_row >= STOPPED_SHARE * self.possible)
+
+
+def count_households(
+    panel: Panel,
+    totals: Mapping[str, Rows],
+    places: Places,
+    splits: Splits | None = None,
+    own: np.ndarray | None = None,
+) -> TownshipCounts:
+    """Count the households of every township and month by their rows: all, or only ``own``."""
     households, months = places.township.shape
     axis = panel.first + np.arange(months)
     income = panel.present("income")[:, :months]
     any_row = income | panel.present("spending")[:, :months]
     only_totals = _has_total(totals, households) & ~any_row.any(axis=1)
+    if own is not None:
+        income, any_row, only_totals = income & own[:, None], any_row & own[:, None], only_totals | ~own
     since = np.where(only_totals, months, np.clip(places.first_possible - panel.first, 0, months))
     late = np.flatnonzero((since > 0) & ~only_totals)  # who has totals alone has no income by months
     if len(late):
         income = income.copy()
         income[late] &= np.arange(months) >= since[late, None]
-    counted, with_income = _since(since, months, places), _by_township(income, places)
-    with_row, within = _by_township(any_row, places), _between(any_row)
-    if splits is not None:
-        before = axis < splits.until[:, None]
-        could = before & (axis >= splits.first_possible[:, None]) & ~splits.only_totals[:, None]
-        masks = (could, could & splits.income, before & splits.any_row)
-        more = [_of_few(mask, splits.township, len(places.names)) for mask in masks]
-        counted, with_income, with_row = (
-            a + b for a, b in zip((counted, with_income, with_row), more, strict=True)
-        )
-        within |= _between(splits.any_row)
-    begun = (counted > 0) & (with_income * START_SHARE >= counted)
-    starts = np.where(begun.any(axis=1), axis[0] + np.argmax(begun, axis=1), NEVER)
-    hole = (with_row == 0) & within
-    if hole.any():  # seldom: who has rows before and after is asked only then
-        wanting = _by_township(_around(any_row) & ~any_row, places)
-        if splits is not None:
-            around = before & _around(splits.any_row) & ~splits.any_row
-            wanting = wanting + _of_few(around, splits.township, len(places.names))
-        hole &= wanting >= LEAST_HOUSEHOLDS
-    return Townships(starts, np.vstack([hole, np.zeros((1, months), bool)]), splits)
+    possible, with_income = _since(since, months, places), _by_township(income, places)
+    rows, within = _by_township(any_row, places), _between(any_row)
+    of_splits = None if splits is None else _CountsOfSplits(splits, axis, len(places.names))
+    if of_splits is not None:
+        possible, with_income = possible + of_splits.possible, with_income + of_splits.with_income
+        rows, within = rows + of_splits.rows, within | _between(of_splits.splits.any_row)
+
+    def with_row() -> np.ndarray:
+        counts = _by_township(any_row & (np.arange(months) >= since[:, None]), places)
+        return counts if of_splits is None else counts + of_splits.with_row
+
+    def between() -> np.ndarray:
+        counts = _by_township(_around(any_row) & ~any_row, places)
+        return counts if of_splits is None else counts + of_splits.between
+
+    return TownshipCounts(panel.first, possible, with_income, rows, within, with_row, between)
+
+
+@dataclass(frozen=True)
+class _CountsOfSplits:
+    """The same counts of households of before a split."""
+
+    splits: Splits
+    axis: np.ndarray
+    townships: int
+
+    def _count(self, mask: np.ndarray) -> np.ndarray:
+        return _of_few(self._before & mask, self.splits.township, self.townships)
+
+    @property
+    def _before(self) -> np.ndarray:
+        return np.asarray(self.axis < self.splits.until[:, None])
+
+    @property
+    def _possible(self) -> np.ndarray:
+        began = self.axis >= self.splits.first_possible[:, None]
+        return np.asarray(began & ~self.splits.only_totals[:, None])
+
+    @property
+    def possible(self) -> np.ndarray:
+        """Who can have a row."""
+        return self._count(self._possible)
+
+    @property
+    def with_income(self) -> np.ndarray:
+        """Who of them has an income row."""
+        return self._count(self._possible & self.splits.income)
+
+    @property
+    def with_row(self) -> np.ndarray:
+        """Who of them has a row."""
+        return self._count(self._possible & self.splits.any_row)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Who has a row."""
+        return self._count(self.splits.any_row)
+
+    @property
+    def between(self) -> np.ndarray:
+        """Who has no row, but one before and one after."""
+        return self._count(_around(self.splits.any_row) & ~self.splits.any_row)
 
 
 def _between(row: np.ndarray) -> np.ndarray:
@@ -108,9 +221,8 @@ def stopped(
     on: OnRecord,
     panel: Panel,
     places: Places,
-    totals: Mapping[str, Rows],
+    townships: Townships,
     tables: tuple[str, ...] = TABLES,
-    splits: Splits | None = None,
 ) -> np.ndarray:
     """Return whose rows ceased while three quarters of the township's households go on (``maybe_stopped``).
 
@@ -119,12 +231,10 @@ def stopped(
 
     Parameters
     ----------
-    on, panel, places, totals
+    on, panel, places, townships
         As known at a day.
     tables
         Those that there are.
-    splits
-        Households of before a split.
     """
     months = places.township.shape[1]
     row = (panel.present("income") | panel.present("spending"))[:, :months]
@@ -138,21 +248,9 @@ def stopped(
     ceased, month = ceased[some], np.argmax(missed[some], axis=1)
     inferred = ~on.named[places.township[ceased, month]]
     stated = np.logical_and.reduce([on.stated[table][ceased] for table in tables])
-    only_totals = _has_total(totals, len(row)) & ~row.any(axis=1)
-    for place in np.unique(month):
-        counted = (places.first_possible <= on.first + place) & ~only_totals & places.known
-        township = places.township[:, place]
-        n = np.bincount(township[counted], minlength=len(places.names))
-        with_row = np.bincount(township[counted & row[:, place]], minlength=len(places.names))
-        if splits is not None:
-            there = (splits.first_possible <= on.first + place) & (on.first + place < splits.until)
-            there &= ~splits.only_totals & (splits.township[:, place] >= 0)
-            n += np.bincount(splits.township[there, place], minlength=len(n))
-            there &= splits.any_row[:, place]
-            with_row += np.bincount(splits.township[there, place], minlength=len(n))
-        goes_on = (n > 0) & (with_row >= STOPPED_SHARE * n)
-        mine = (month == place) & inferred & ~stated
-        out[ceased[mine]] = goes_on[township[ceased[mine]]]
+    if len(ceased):
+        goes_on = townships.goes_on()
+        out[ceased] = goes_on[places.township[ceased, month], month] & inferred & ~stated
     return out
 
 

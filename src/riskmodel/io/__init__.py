@@ -18,7 +18,7 @@ from riskmodel.io.files import (
     write_text,
     written_files,
 )
-from riskmodel.io.limits import limit_resources, resource_limits
+from riskmodel.io.limits import limit_resources, memory_limit, resource_limits
 from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
 from riskmodel.io.registry import Registry
 from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
@@ -42,6 +42,7 @@ __all__ = [
     "inputs_digest",
     "limit_resources",
     "load_spec",
+    "memory_limit",
     "new_workbook",
     "parse_spec",
     "read_table",

@@ -45,6 +45,23 @@ def resource_limits() -> ResourceLimits:
     return _LIMITS[0]
 
 
+def memory_limit() -> int:
+    """Return the bytes that may be held: what was said, or 80 % of the machine."""
+    found = _MEMORY.fullmatch(_LIMITS[0].memory or "")
+    if found is None:
+        return int(0.8 * _machine())
+    base = 1024 if "i" in found[2].lower() else 1000
+    return int(float(found[0].removesuffix(found[2])) * base ** ("KMGT".index(found[2][0].upper()) + 1))
+
+
+def _machine() -> int:
+    """Return the memory of the machine in bytes, where it says; else 8 GiB."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 8 * 2**30
+
+
 def limit_resources(memory: str | None = None, threads: int | None = None) -> None:
     """Limit this process and those that it starts; None takes a limit back.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pandas as pd
 from riskmodel import explanation, features, rules, targets
 from riskmodel.data import County
 from riskmodel.errors import UsageError
-from riskmodel.households import DateLike, KnownCounty, known_county
+from riskmodel.households import DateLike, KnownCounty, known_county, known_parts
 from riskmodel.i18n import check_language
 from riskmodel.runs import LoadedModel, model_inputs, score_columns, start_run
+from riskmodel.scoring.scored_parts import ScoredParts
 from riskmodel.scoring.visit_plan import CARD_RULESET
 
 FORMAT = 1
@@ -104,12 +105,32 @@ def score_in_languages(
         Language to scores.
     """
     known, params = known_county(county, as_of), dict(model.card["params"])
-    verdicts, X, values = scoring_inputs(known, model, verdicts, feature_table)
-    numbers = _numbers(model, values, verdicts, known.as_of.isoformat(), known.fingerprint)
+    judged = _judged(known, model, verdicts)
+    parts, numbers, rows = ScoredParts(model.feature_set.names), [], []
+    for part in _parts(known, model, feature_table):
+        own = judged if part is known else _of_part(judged, part)
+        if len(own):
+            rows.append(own.index)
+            own = own.reset_index(drop=True)
+            X, values = _inputs(part, model, own, feature_table)
+            numbers.append(_numbers(model, values, own, known.as_of.isoformat(), known.fingerprint))
+            parts.add(X, several=part is not known)
     cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
-    numbers["in_cohort"] = verdicts["household_id"].isin(cohort["household_id"]).to_numpy()
-    reasons = _reasons(model, values, X, verdicts, langs)
-    return {lang: _ranked(pd.concat([numbers, texts], axis=1)) for lang, texts in reasons.items()}
+    scored = pd.concat(numbers, ignore_index=True)
+    scored["in_cohort"] = scored["household_id"].isin(cohort["household_id"]).to_numpy()
+    reasons = _reasons(model, parts, (judged.loc[own].reset_index(drop=True) for own in rows), langs)
+    return {lang: _ranked(pd.concat([scored, texts], axis=1)) for lang, texts in reasons.items()}
+
+
+def _parts(
+    known: KnownCounty, model: LoadedModel, feature_table: pd.DataFrame | None
+) -> Iterable[KnownCounty]:
+    """Return the parts that features are made of: the whole where it fits, or they ask for it."""
+    return [known] if feature_table is not None or model.feature_set.looks_at_county else known_parts(known)
+
+
+def _of_part(verdicts: pd.DataFrame, part: KnownCounty) -> pd.DataFrame:
+    return verdicts[verdicts["household_id"].isin(part.townships.index)]
 
 
 def explain(
@@ -215,13 +236,26 @@ def scoring_inputs(
     feature_table: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return verdicts on all known households, and in their order the features and what the model reads."""
+    verdicts = _judged(known, model, verdicts)
+    return verdicts, *_inputs(known, model, verdicts, feature_table)
+
+
+def _judged(known: KnownCounty, model: LoadedModel, verdicts: pd.DataFrame | None) -> pd.DataFrame:
+    """Return verdicts on all known households; refuse where there is none."""
     if verdicts is None:
         verdicts = rules.evaluate_rules(known, model.ruleset, params=dict(model.card["params"]))
     if verdicts.empty:
         through = known.county.data_through
         raise UsageError(f"no household is known at {known.as_of}: give a later day (data to {through})")
+    return verdicts
+
+
+def _inputs(
+    known: KnownCounty, model: LoadedModel, verdicts: pd.DataFrame, feature_table: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return in the order of some verdicts the features and what the model reads."""
     X = _feature_values(known, model, feature_table).loc[verdicts["household_id"]].reset_index(drop=True)
-    return verdicts, X, model_inputs(model.kind, verdicts, X)
+    return X, model_inputs(model.kind, verdicts, X)
 
 
 def _feature_values(
@@ -304,18 +338,28 @@ def _contributions(model: LoadedModel, values: pd.DataFrame) -> tuple[pd.DataFra
 
 
 def _reasons(
-    model: LoadedModel, values: pd.DataFrame, X: pd.DataFrame, verdicts: pd.DataFrame, langs: Sequence[str]
+    model: LoadedModel, parts: ScoredParts, verdicts: Iterable[pd.DataFrame], langs: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
     """Return causes, contributions and sentences; empty where the model is not an explained one."""
     if model.card.get("reference") is None:
         texts = {f"{part}_{i}": "" for part in ("cause", "reason") for i in range(1, REASONS + 1)}
         nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
-        empty = pd.DataFrame(texts | nothing, index=X.index).assign(log_odds_base=np.nan)
+        index = pd.RangeIndex(sum(len(own) for own in verdicts))
+        empty = pd.DataFrame(texts | nothing, index=index).assign(log_odds_base=np.nan)
         return dict.fromkeys(langs, empty)
-    parts, base = _contributions(model, values)
     dictionary = features.describe_features(model.feature_set)
-    told = explanation.write_reasons_in(langs, parts, X[parts.columns], dictionary, verdicts, REASONS)
-    return {lang: reasons.assign(log_odds_base=base) for lang, reasons in told.items()}
+    told: dict[str, list[pd.DataFrame]] = {lang: [] for lang in langs}
+    medians: dict[str, float] | None = None
+    for X, own in zip(parts, verdicts, strict=True):
+        shares, base = _contributions(model, model_inputs(model.kind, own, X))
+        if medians is None:
+            medians = explanation.county_medians(parts.column, list(shares.columns), dictionary)
+        reasons = explanation.write_reasons_in(
+            langs, shares, X[shares.columns], dictionary, own, REASONS, county=medians
+        )
+        for lang, frame in reasons.items():
+            told[lang].append(frame.assign(log_odds_base=base))
+    return {lang: pd.concat(frames, ignore_index=True) for lang, frames in told.items()}
 
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
