@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
 from memory import peak, restart_peak
 from riskmodel import data, month, simulate
 from riskmodel.io import limit_resources
@@ -139,7 +140,7 @@ def run(given: argparse.Namespace) -> None:
         restart_peak()
 
     def say(text: str) -> None:
-        sys.stderr.write(f"[{time.process_time():6.1f} s] {text}\n")
+        sys.stderr.write(f"[{time.process_time():6.1f} s, {peak():.2f} GiB] {text}\n")
         if found := _STEP.match(text):
             lap(found[1])
 

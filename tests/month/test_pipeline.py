@@ -16,16 +16,20 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from typer.testing import CliRunner
 
-from riskmodel import month, scoring
+from riskmodel import month, scoring, simulate
 from riskmodel.cli.app import app
+from riskmodel.data import read_county
 from riskmodel.errors import InputMissing
 from riskmodel.explanation import load_measures
 from riskmodel.explanation.wording import Words
+from riskmodel.households import county_parts
 from riskmodel.io import checkpoints, files
 from riskmodel.io.checkpoints import Checkpoints
 from riskmodel.month import MonthOptions, archive, pipeline
+from riskmodel.runs import load_model
 
 from .conftest import AS_OF, VISITS, Office, make
 
@@ -347,3 +351,33 @@ def test_a_page_holds_everybody_on_the_list_and_then_the_highest_scores(
     # A list longer than a page is shown whole: nobody on it is left out.
     everyone = list(scores["household_id"])
     assert list(pipeline._for_page(scores, everyone)["household_id"]) == everyone
+
+
+def test_a_month_of_parts_is_byte_for_byte_that_of_the_whole(
+    office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(county_parts, "BYTES_A_HOUSEHOLD", 10**12)
+    made = make(office, tmp_path).out
+    for name in ("scores.zh.parquet", "scores.en.parquet", "worklist.parquet", "worklist-chances.csv"):
+        assert (made / name).read_bytes() == (whole / name).read_bytes(), name
+    assert sorted(p.name for p in (made / "rules").iterdir()) == sorted(
+        p.name for p in (whole / "rules").iterdir()
+    )
+    for path in (whole / "rules").iterdir():
+        assert (made / "rules" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_scores_of_a_county_with_errors_are_the_same_in_parts(
+    office: Office, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = simulate.simulation_spec(households=560, months=48, seed=seed, futures=0)
+    simulate.write_simulated_blocks(asked, tmp_path, simulate.load_error_profile())
+    model = load_model("county@champion", office.store)
+    scores = []
+    for size in (1, 10**12):
+        monkeypatch.setattr(county_parts, "BYTES_A_HOUSEHOLD", size)
+        scores.append(scoring.score_in_languages(read_county(tmp_path), model, AS_OF))
+    for lang, frame in scores[0].items():
+        assert_frame_equal(scores[1][lang], frame, check_exact=True)

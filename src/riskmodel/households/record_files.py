@@ -6,7 +6,6 @@ Read from the engine in one pass a table; each part is then read back as the arr
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from riskmodel.households.amounts import AmountSize
 from riskmodel.households.coverage import TABLES
 from riskmodel.households.panel import Records
 from riskmodel.households.statements import RecordedSpans, recorded_rows, recorded_spans
+from riskmodel.io import ScratchFolder
 
 _FAR = 2**30
 PART = "part"
@@ -41,7 +41,7 @@ class RowsOnDisk:
         The first month of which table ``recorded`` speaks.
     """
 
-    folder: tempfile.TemporaryDirectory[str]
+    folder: ScratchFolder
     types: Mapping[str, pa.Schema]
     first: int
     last: int
@@ -63,7 +63,7 @@ class RowsOnDisk:
         InputRefused
             If amounts are so large that their sum would not be exact.
         """
-        folder = tempfile.TemporaryDirectory(prefix="riskmodel-rows-")
+        folder = ScratchFolder("rows")
         first, last = panel.month_span(county)
         numbered = _numbered(panel.households_known(county), parts, first, last)
         beside = numbered.select(["household_id", "number", "since", PART])
@@ -76,14 +76,14 @@ class RowsOnDisk:
             ):
                 own = numbered if kind == "monthly" else beside
                 name = f"{kind}-{table}"
-                columns = _Columns(Path(folder.name), name)
+                columns = _Columns(folder.path, name)
                 for batch in fetch_batches(county, build, *given, numbered=own):
                     columns.add(batch)
                     size.add(batch.column("units").to_numpy())
                 types[name] = columns.types
             size.refuse_large()
         for of in TABLES:
-            columns = _Columns(Path(folder.name), f"recorded-{of}")
+            columns = _Columns(folder.path, f"recorded-{of}")
             numbers = numbered.select(["household_id", "number", PART])
             for batch in fetch_batches(county, recorded_rows, of, numbered=numbers):
                 columns.add(batch)
@@ -102,7 +102,7 @@ class RowsOnDisk:
     def _table(self, name: str, part: int) -> pa.Table:
         columns = {}
         for column in self.types[name]:
-            path = _path(Path(self.folder.name), name, part, column.name)
+            path = _path(self.folder.path, name, part, column.name)
             plain = pa.int32() if pa.types.is_date(column.type) else column.type
             kind = np.dtype(plain.to_pandas_dtype())
             values = np.fromfile(path, kind) if path.exists() else np.zeros(0, kind)

@@ -21,6 +21,7 @@ from riskmodel.io.files import (
 from riskmodel.io.limits import limit_resources, memory_limit, resource_limits
 from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
 from riskmodel.io.registry import Registry
+from riskmodel.io.scratch import ScratchFolder
 from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
 from riskmodel.io.workbook import new_workbook, write_cell, write_frame
 
@@ -30,6 +31,7 @@ __all__ = [
     "FORMULA_SIGNS",
     "Checkpoints",
     "Registry",
+    "ScratchFolder",
     "Spec",
     "atomic",
     "check_arguments",

@@ -365,6 +365,20 @@ def score_columns(model: Any, inputs: pd.DataFrame) -> dict[str, NDArray[np.floa
         ``score`` (log-odds), ``probability``, and the ends of its 95 % interval, ``probability_low`` and
         ``probability_high``.
     """
+    whole = len(inputs) - len(inputs) % _ROWS_OF_A_BLOCK
+    parts = [_score_columns(model, inputs.iloc[:whole])] if whole or not len(inputs) else []
+    if whole < len(inputs):
+        rest = np.minimum(np.arange(whole, whole + _ROWS_OF_A_BLOCK), len(inputs) - 1)
+        parts.append(_score_columns(model, inputs.iloc[rest]))
+    return {name: np.concatenate([part[name] for part in parts])[: len(inputs)] for name in parts[0]}
+
+
+# Linear algebra takes rows in blocks and sums those of a last, smaller one in another order: the last
+# digit of a household would depend on how many are scored with it.
+_ROWS_OF_A_BLOCK = 64
+
+
+def _score_columns(model: Any, inputs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     interval = model.predict_interval(inputs)
     return {
         "score": model.margin(inputs),

@@ -6,13 +6,14 @@ scored.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from riskmodel.io import ScratchFolder
 
 
 @dataclass
@@ -22,15 +23,15 @@ class ScoredParts:
     names: list[str]
     _frames: list[pd.DataFrame] = field(default_factory=list)
     _files: list[Path] = field(default_factory=list)
-    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _folder: ScratchFolder | None = None
 
     def add(self, X: pd.DataFrame, several: bool) -> None:
         """Take in the features of a part; where there are several parts they go to disk."""
         if not several:
             self._frames.append(X)
             return
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="riskmodel-features-")
-        path = Path(self._folder.name) / f"{len(self._files)}.npy"
+        self._folder = self._folder or ScratchFolder("features")
+        path = self._folder.path / f"{len(self._files)}.npy"
         np.save(path, np.ascontiguousarray(X[self.names].to_numpy(dtype=float).T))
         self._files.append(path)
 

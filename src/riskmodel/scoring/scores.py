@@ -119,7 +119,7 @@ def score_in_languages(
     scored = pd.concat(numbers, ignore_index=True)
     scored["in_cohort"] = scored["household_id"].isin(cohort["household_id"]).to_numpy()
     reasons = _reasons(model, parts, (judged.loc[own].reset_index(drop=True) for own in rows), langs)
-    return {lang: _ranked(pd.concat([scored, texts], axis=1)) for lang, texts in reasons.items()}
+    return _ranked(scored, reasons)
 
 
 def _parts(
@@ -362,11 +362,18 @@ def _reasons(
     return {lang: pd.concat(frames, ignore_index=True) for lang, frames in told.items()}
 
 
-def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
-    scores = scores.sort_values(["probability", "household_id"], ascending=[False, True], ignore_index=True)
+def _ranked(scores: pd.DataFrame, reasons: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the scores of each language, the highest first; languages share the columns of numbers."""
+    scores = scores.sort_values(["probability", "household_id"], ascending=[False, True])
+    order, scores = scores.index, scores.reset_index(drop=True)
+    scores["rank"] = np.arange(1, len(scores) + 1)
     further = [REFERENCE_COLUMN] if REFERENCE_COLUMN in scores else []
     columns = [*SCORE_COLUMNS, *EXTRA_COLUMNS, *further]
-    return scores.assign(rank=np.arange(1, len(scores) + 1))[columns]
+    out = {}
+    for lang in list(reasons):
+        texts = reasons.pop(lang).loc[order].reset_index(drop=True)
+        out[lang] = pd.concat([scores, texts], axis=1)[columns]
+    return out
 
 
 def scoring_warnings(county: County | KnownCounty, model: LoadedModel, scores: pd.DataFrame) -> list[str]:

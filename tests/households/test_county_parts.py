@@ -1,0 +1,95 @@
+"""A county in parts of whole townships says what the whole county says, bit by bit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from riskmodel import features, io
+from riskmodel.households import KnownCounty, Moment, county_parts, known_county, known_parts
+
+from .random_counties import as_county, random_county
+
+DAY, LATER = dt.date(2020, 12, 31), dt.date(2021, 9, 30)
+
+
+@contextmanager
+def tiny_parts() -> Iterator[None]:
+    """Let no more than one township's records be in memory at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(county_parts, "BYTES_A_HOUSEHOLD", 10**12)
+        yield
+
+
+def accounts(known: KnownCounty) -> pd.DataFrame:
+    return known.accounts().to_pandas().sort_values(["as_of", "household_id"], ignore_index=True)
+
+
+def by_part(known: KnownCounty, feature_set: str) -> pd.DataFrame:
+    made = [features.build_features(part, feature_set) for part in known_parts(known)]
+    assert len(made) == 3
+    return pd.concat(made).sort_values("household_id", ignore_index=True)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("when", ["2021-06-30", ("2020-12-31", "2021-10-15"), Moment(DAY, LATER)], ids=str)
+def test_accounts_of_parts_are_those_of_the_whole(seed: int, when: object) -> None:
+    # Links lead from one township to another, households move, rows come late, are corrected or taken off.
+    whole = known_county(as_county(random_county(seed)), when)
+    with tiny_parts():
+        known = known_county(as_county(random_county(seed)), when)
+        assert known.record_parts is not None
+        assert len(known.record_parts) == 3
+        assert_frame_equal(accounts(known), accounts(whole), check_exact=True)
+
+
+@pytest.mark.parametrize("feature_set", ["household-v1", "household-v2"])
+def test_features_of_parts_are_those_of_the_whole(feature_set: str) -> None:
+    whole = known_county(as_county(random_county(3)), LATER)
+    with tiny_parts():
+        known = known_county(as_county(random_county(3)), LATER)
+        assert_frame_equal(
+            by_part(known, feature_set), features.build_features(whole, feature_set), check_exact=True
+        )
+
+
+def test_parts_made_of_another_day_are_made_again_where_households_have_moved() -> None:
+    later, earlier = (known_county(as_county(random_county(3)), day) for day in (LATER, "2019-03-31"))
+    with tiny_parts():
+        county = as_county(random_county(3))
+        for whole in (earlier, later):
+            known = known_county(county, whole.moments)
+            assert_frame_equal(
+                by_part(known, "household-v2"),
+                features.build_features(whole, "household-v2"),
+                check_exact=True,
+            )
+
+
+def test_what_a_part_stored_goes_with_it() -> None:
+    with tiny_parts():
+        known = known_county(as_county(random_county(3)), LATER)
+        known.accounts()
+        before = {name: len(known.con.raw_sql(f"SHOW {name}").fetchall()) for name in ("ALL TABLES",)}
+        for part in known_parts(known):
+            features.build_features(part, "household-v2")
+        after = {name: len(known.con.raw_sql(f"SHOW {name}").fetchall()) for name in before}
+        # What is of the whole county is kept: known rows of tables that features asked for first.
+        assert sum(after.values()) - sum(before.values()) < 20
+
+
+def test_the_limit_of_memory_says_how_many_households_a_part_has() -> None:
+    try:
+        io.limit_resources("1.2GB")
+        assert io.memory_limit() == 1_200_000_000
+        assert county_parts.households_in_part() == 10_000
+        io.limit_resources("1 GiB")
+        assert io.memory_limit() == 2**30
+    finally:
+        io.limit_resources()
+    assert io.memory_limit() > 2**28
