@@ -353,6 +353,7 @@ def test_a_page_holds_everybody_on_the_list_and_then_the_highest_scores(
     assert list(pipeline._for_page(scores, everyone)["household_id"]) == everyone
 
 
+@pytest.mark.slow
 def test_a_month_of_parts_is_byte_for_byte_that_of_the_whole(
     office: Office, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

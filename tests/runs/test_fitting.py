@@ -107,3 +107,24 @@ def test_models_of_many_columns_give_way_where_few_households_fell_and_it_is_sai
         f"test of {fold['fold']}: only {fold['train_event_households']} households"
         in (said["few events tested"])
     )
+
+
+class Weighted:
+    """A linear model whose sums are made by linear algebra, in blocks of rows."""
+
+    def margin(self, X: pd.DataFrame) -> np.ndarray:
+        return X.to_numpy() @ np.sqrt(np.arange(1, X.shape[1] + 1))
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([self.margin(X), self.margin(X)])
+
+    def predict_interval(self, X: pd.DataFrame) -> np.ndarray:
+        return self.predict_proba(X)
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 130])
+def test_a_score_does_not_depend_on_how_many_are_scored_with_it(n: int) -> None:
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(131, 57)))
+    every, some = fitting.score_columns(Weighted(), X), fitting.score_columns(Weighted(), X.iloc[:n])
+    for name, values in some.items():
+        np.testing.assert_array_equal(values, every[name][:n])

@@ -347,15 +347,10 @@ def fetch_arrow(county: Holder, build: Build, *arguments: Any, **inputs: Input) 
     return _run(county, query(county, build, *arguments, **inputs), inputs)
 
 
-def fetch_batches(
-    county: Holder, build: Build, *arguments: Any, rows: int = 2**20, **inputs: Input
-) -> Iterator[pa.RecordBatch]:
-    """Run a query and yield its answer bit by bit, first an empty bit that says what the columns are.
-
-    Nothing else may be asked of the county before the answer is read to its end.
-    """
+def fetch_batches(county: Holder, build: Build, *arguments: Any, **inputs: Input) -> Iterator[pa.RecordBatch]:
+    """Run a query and yield its answer bit by bit, an empty one first; ask nothing else until it ends."""
     with _bound(county, query(county, build, *arguments, **inputs).text, inputs) as text:
-        reader = county.con.con.sql(text).to_arrow_reader(rows)
+        reader = county.con.con.sql(text).to_arrow_reader(2**20)
         yield pa.RecordBatch.from_pylist([], reader.schema)
         yield from reader
 

@@ -5,8 +5,15 @@ from riskmodel.households.availability import Need, availability_check
 from riskmodel.households.build_records import known_records
 from riskmodel.households.bunching import Threshold, bunching_check
 from riskmodel.households.income import PREFIXES, RIGID_CATEGORIES
-from riskmodel.households.known import AsOf, KnownCounty, all_numbers, current_ids, known_county
-from riskmodel.households.known_parts import KnownPart, known_parts
+from riskmodel.households.known import (
+    AsOf,
+    KnownCounty,
+    KnownPart,
+    all_numbers,
+    current_ids,
+    known_county,
+    known_parts,
+)
 from riskmodel.households.known_records import KnownRecords, reaches_into
 from riskmodel.households.panel import UNIT, read_records
 from riskmodel.households.periods import AccountingPeriod, choose_period

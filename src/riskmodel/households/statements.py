@@ -87,9 +87,10 @@ class States:
         number = np.full(self.households, -1, np.int32)
         number[numbers] = np.arange(len(numbers), dtype=np.int32)
         mine = number[self.household] >= 0
-        return States(
-            number[self.household[mine]], self.township[mine], self.valid_from[mine], self.known[mine],
-            self.names, self.stateless[mine], self.snapshot, len(numbers),
+        return replace(
+            self, household=number[self.household[mine]], township=self.township[mine],
+            valid_from=self.valid_from[mine], known=self.known[mine], stateless=self.stateless[mine],
+            households=len(numbers),
         )  # fmt: skip
 
     def valid_at(self, known_by: int, as_of: int) -> np.ndarray:
@@ -128,10 +129,8 @@ def place_of(
 
     Parameters
     ----------
-    places
-        Changed in place.
-    at
-        Its position.
+    places, at
+        Changed in place, at its position.
     one, lineage
         The household, and who is who.
     axis
@@ -436,8 +435,7 @@ def recorded_rows(county: Shape, of: str, numbered: ir.Table) -> ir.Table:
     """Return what table ``recorded`` says of one table, by household number; with the part where given."""
     t = county.table("recorded")
     t = t.filter(t.of == of).inner_join(numbered, "household_id")
-    columns = ["number", "month_from", "month_to", "known_on"]
-    return t.select(*columns, *(c for c in ("part",) if c in t.columns))
+    return t.select("number", "month_from", "month_to", "known_on", *(c for c in ("part",) if c in t.columns))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from riskmodel.data import County
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, KnownCounty, known_county, known_parts
 from riskmodel.i18n import check_language
+from riskmodel.io import ScratchFolder
 from riskmodel.runs import LoadedModel, model_inputs, score_columns, start_run
-from riskmodel.scoring.scored_parts import ScoredParts
 from riskmodel.scoring.visit_plan import CARD_RULESET
 
 FORMAT = 1
@@ -106,7 +107,7 @@ def score_in_languages(
     """
     known, params = known_county(county, as_of), dict(model.card["params"])
     judged = _judged(known, model, verdicts)
-    parts, numbers, rows = ScoredParts(model.feature_set.names), [], []
+    parts, numbers, rows = _ScoredParts(model.feature_set.names), [], []
     for part in _parts(known, model, feature_table):
         own = judged if part is known else _of_part(judged, part)
         if len(own):
@@ -120,6 +121,42 @@ def score_in_languages(
     scored["in_cohort"] = scored["household_id"].isin(cohort["household_id"]).to_numpy()
     reasons = _reasons(model, parts, (judged.loc[own].reset_index(drop=True) for own in rows), langs)
     return _ranked(scored, reasons)
+
+
+@dataclass
+class _ScoredParts:
+    """Features of the parts of a county, in the order of scoring, kept until reasons are written.
+
+    A reason compares a household with the median of the whole county, which is known once all are scored.
+    """
+
+    names: list[str]
+    _frames: list[pd.DataFrame] = field(default_factory=list)
+    _files: list[Path] = field(default_factory=list)
+    _folder: ScratchFolder | None = None
+
+    def add(self, X: pd.DataFrame, several: bool) -> None:
+        """Take in the features of a part; where there are several parts they go to disk."""
+        if not several:
+            self._frames.append(X)
+            return
+        self._folder = self._folder or ScratchFolder("features")
+        path = self._folder.path / f"{len(self._files)}.npy"
+        np.save(path, np.ascontiguousarray(X[self.names].to_numpy(dtype=float).T))
+        self._files.append(path)
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Yield the features of each part."""
+        yield from self._frames
+        for path in self._files:
+            yield pd.DataFrame(np.load(path).T, columns=self.names, copy=False)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one feature of all parts."""
+        place = self.names.index(name)
+        columns = [X[name].to_numpy(dtype=float) for X in self._frames]
+        columns += [np.load(path, mmap_mode="r")[place] for path in self._files]
+        return np.concatenate(columns)
 
 
 def _parts(
@@ -338,7 +375,7 @@ def _contributions(model: LoadedModel, values: pd.DataFrame) -> tuple[pd.DataFra
 
 
 def _reasons(
-    model: LoadedModel, parts: ScoredParts, verdicts: Iterable[pd.DataFrame], langs: Sequence[str]
+    model: LoadedModel, parts: _ScoredParts, verdicts: Iterable[pd.DataFrame], langs: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
     """Return causes, contributions and sentences; empty where the model is not an explained one."""
     if model.card.get("reference") is None:
