@@ -11,9 +11,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from riskmodel import features, io
+from riskmodel.data import County
 from riskmodel.households import KnownCounty, Moment, county_parts, known_county, known_parts
 
-from .random_counties import as_county, random_county
+from .random_counties import RandomCounty, as_county, random_county
 
 DAY, LATER = dt.date(2020, 12, 31), dt.date(2021, 9, 30)
 
@@ -68,6 +69,23 @@ def test_features_of_parts_are_those_of_the_whole(feature_set: str) -> None:
             pass
         # What a part stored goes with it.
         assert names(known) == stored
+
+
+def test_parts_of_a_county_that_does_not_say_until_when_it_has_records() -> None:
+    def county() -> County:
+        made = random_county(5)
+        about = {key: value for key, value in made.about.items() if key != "data_through"}
+        kept = {name: rows for name, rows in made.tables.items() if name != "household_links"}
+        # Without links and totals the last month is told from the panel of the whole.
+        kept |= {
+            t: [r for r in kept[t] if r.get("month_from") == r.get("month_to")]
+            for t in ("income", "spending")
+        }
+        return as_county(RandomCounty(kept, about))
+
+    whole, known = known_county(county(), LATER), known_county(county(), LATER)
+    with tiny_parts():
+        assert_frame_equal(accounts(known), accounts(whole), check_exact=True)
 
 
 @pytest.mark.slow

@@ -174,7 +174,8 @@ class _CountsOfSplits:
 
 def _between(row: np.ndarray) -> np.ndarray:
     """Return which months have rows of anybody before and after them."""
-    return _around(row.any(axis=0)[np.newaxis])[0]
+    anybody: np.ndarray = np.atleast_2d(row.any(axis=0))
+    return np.ravel(_around(anybody))
 
 
 def _around(row: np.ndarray) -> np.ndarray:

@@ -365,6 +365,7 @@ def score_columns(model: Any, inputs: pd.DataFrame) -> dict[str, NDArray[np.floa
         ``score`` (log-odds), ``probability``, and the ends of its 95 % interval, ``probability_low`` and
         ``probability_high``.
     """
+    # A last, smaller block would be summed in another order: its last digits would depend on its size.
     whole = len(inputs) - len(inputs) % _ROWS_OF_A_BLOCK
     parts = [_score_columns(model, inputs.iloc[:whole])] if whole or not len(inputs) else []
     if whole < len(inputs):
@@ -373,19 +374,13 @@ def score_columns(model: Any, inputs: pd.DataFrame) -> dict[str, NDArray[np.floa
     return {name: np.concatenate([part[name] for part in parts])[: len(inputs)] for name in parts[0]}
 
 
-# Linear algebra takes rows in blocks and sums those of a last, smaller one in another order: the last
-# digit of a household would depend on how many are scored with it.
 _ROWS_OF_A_BLOCK = 64
 
 
 def _score_columns(model: Any, inputs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    interval = model.predict_interval(inputs)
-    return {
-        "score": model.margin(inputs),
-        "probability": model.predict_proba(inputs)[:, 1],
-        "probability_low": interval[:, 0],
-        "probability_high": interval[:, 1],
-    }
+    low, high = model.predict_interval(inputs).T
+    columns = model.margin(inputs), model.predict_proba(inputs)[:, 1], low, high
+    return dict(zip(("score", "probability", "probability_low", "probability_high"), columns, strict=True))
 
 
 def _check_events(train: pd.DataFrame, fold: Fold) -> None:
