@@ -23,6 +23,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "ledger": rules.ledger,
     "features": models.features,
     "train": models.train,
+    "preregister": models.preregister,
     "evaluate": evaluation.evaluate,
     "compare": models.compare,
     "bench": models.bench,

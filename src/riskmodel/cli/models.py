@@ -115,6 +115,24 @@ def train(
     tell(trained.summary, as_json)
 
 
+@verb
+def preregister(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DATA")],
+    store: StoreOption = STORE,
+    reading: ReadingOptions = READING,
+    as_json: JsonFlag = False,
+) -> None:
+    """Date and lock a plan, before its test is run, under its test set: cohort, dates, label."""
+    from riskmodel.runs import plan_message, preregister
+
+    plan = preregister(experiment, reading.read_county(data, out=store.parent), store)
+    if not as_json:
+        say(plan_message(plan).text("en"))
+    shown = ("run_id", "key", "status", "locked_at", "primary", "data_through", "fingerprint")
+    tell(plan if as_json else {name: plan[name] for name in shown}, as_json)
+
+
 @light_verb
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],

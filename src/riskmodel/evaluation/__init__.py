@@ -5,6 +5,7 @@ on the tidy frame of predictions: ``household_id, as_of, fold, township, village
 probability, y, flagged, rule_rank``. They return numbers, codes and messages (`riskmodel.i18n.Message`).
 """
 
+from riskmodel.evaluation.claims import claim_messages, list_claims
 from riskmodel.evaluation.compare import Comparison, baseline_words, compare
 from riskmodel.evaluation.curves import net_benefit, net_benefit_curve, reliability
 from riskmodel.evaluation.lead_time import (
@@ -115,6 +116,7 @@ __all__ = [
     "brier",
     "calibration_intercept",
     "calibration_slope",
+    "claim_messages",
     "compare",
     "compare_fixed_lists",
     "compare_with_true_risk",
@@ -131,6 +133,7 @@ __all__ = [
     "label_by_findings",
     "lead_time",
     "list_at_budget",
+    "list_claims",
     "list_deployed",
     "list_kernel",
     "mcnemar_exact",

@@ -16,6 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from riskmodel.errors import UsageError
+from riskmodel.evaluation import claim_messages
 from riskmodel.i18n import LANGUAGES, same, section
 from riskmodel.io import Registry, write_table, write_text
 from riskmodel.presentation import report_parts as tables
@@ -215,7 +216,9 @@ def _comparison(given: ReportInput) -> Parts:
     if given.comparison is None:
         return None
     deployed = None if given.deployed is None else tables.deployed_table(given.deployed)
+    claims = [] if given.claims is None else [m.both() for m in claim_messages(given.claims)]
     return [
+        *([Bullets(claims)] if claims else []),
         tables.comparison_table(given.comparison, _champion(given)),
         WORDS.note("comparison"),
         *WORDS.headed("targeting", tables.targeting_table(given.comparison)),
@@ -332,6 +335,7 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "curves": given.curves,
         "folds": given.folds,
         "comparison": given.comparison,
+        "claims": given.claims,
         "deployed": given.deployed,
         "oracle": given.oracle,
         "attainable": given.true_risk,

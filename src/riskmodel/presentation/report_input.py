@@ -56,6 +56,8 @@ class ReportInput:
         Package to version.
     comparison, deployed : DataFrame, optional
         `riskmodel.evaluation.Comparison`: ``table`` and ``deployed``.
+    claims : DataFrame, optional
+        `riskmodel.evaluation.list_claims`: the declared model against the rules and the best simple order.
     oracle : DataFrame, optional
         As ``metrics``, on rows whose true probability is known (simulated counties), model ``oracle``.
     true_risk, true_risk_bins : DataFrame, optional
@@ -93,6 +95,7 @@ class ReportInput:
     fingerprint: str
     environment: Mapping[str, str] = field(default_factory=dict)
     comparison: pd.DataFrame | None = None
+    claims: pd.DataFrame | None = None
     deployed: pd.DataFrame | None = None
     oracle: pd.DataFrame | None = None
     true_risk: pd.DataFrame | None = None
@@ -151,6 +154,7 @@ def read_run(
         fingerprint=run.fingerprint,
         environment=run.environment,
         comparison=run.comparison,
+        claims=run.claims,
         deployed=run.deployed,
         oracle=run.metrics_with_truth,
         true_risk=run.true_risk,

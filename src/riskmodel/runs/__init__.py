@@ -15,6 +15,7 @@ from riskmodel.runs.external import (
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, fit_rows, run_experiment, score_columns
 from riskmodel.runs.gate import MIN_GROUP_EVENTS, Check, GateResult, judge_champion
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
+from riskmodel.runs.preregistration import plan_message, preregister
 from riskmodel.runs.promotion import (
     TEST_ROW,
     Decision,
@@ -83,6 +84,8 @@ __all__ = [
     "log_validation",
     "model_inputs",
     "open_run",
+    "plan_message",
+    "preregister",
     "promote",
     "rank_by_rules",
     "read_truth",

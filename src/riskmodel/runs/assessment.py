@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -57,6 +57,8 @@ class Evaluation:
         What a found event is called, ``zh`` and ``en``.
     declared
         The one model that was declared beforehand to be tested; its p value is not corrected.
+    other_tests
+        P values of models that other runs compared on the same test set: one family with these.
     truth
         True chances of this event and horizon, on a simulated county.
     findings
@@ -73,6 +75,7 @@ class Evaluation:
     baseline: str
     event: Mapping[str, str]
     declared: str | None = None
+    other_tests: Sequence[float] = ()
     truth: pd.DataFrame | None = None
     findings: pd.DataFrame | None = None
     first_seen: pd.DataFrame | None = None
@@ -115,7 +118,7 @@ class Evaluation:
             return None
         compared = evaluation.compare(
             self.predictions, self.budget, baseline=self.baseline, primary=self.declared,
-            **self._deciding,
+            other_tests=self.other_tests, **self._deciding,
         )  # fmt: skip
         return replace(compared, table=add_verdict_sentences(compared, self.event))
 
@@ -147,6 +150,13 @@ class Evaluation:
             p_holm=corrected.where(~table["declared"], table["p_bootstrap"]),
             holm_tests=table["holm_tests"].mask(table["tested"] & ~table["declared"], counted),
         )
+
+    @cached_property
+    def claims(self) -> pd.DataFrame | None:
+        """The declared model's list against the rules' and the best simple order's; None without both."""
+        if self.comparison is None or self.declared is None or self.baseline != "rule":
+            return None
+        return evaluation.list_claims(self.predictions, self.budget, self.declared, **self._deciding)
 
     @cached_property
     def planning(self) -> pd.DataFrame | None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from riskmodel import models
 from riskmodel.errors import UsageError
-from riskmodel.evaluation import finding_messages, true_risk_messages
+from riskmodel.evaluation import claim_messages, finding_messages, true_risk_messages
 from riskmodel.i18n import Message, join, nouns_of, same
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
@@ -58,8 +58,9 @@ class Run:
         Each feature's test for knowing the answer.
     first_seen
         When each household that fell was first on a list, where the run followed them.
-    comparison, deployed, planning
-        Rules against models at one budget; lists as an office would have them; what such a county can show.
+    comparison, claims, deployed, planning
+        Rules against models at one budget; the declared model against the rules and against the best simple
+        order; lists as an office would have them; what such a county can show.
     selected
         Lists judged by visits weighted by their chances, where the label is ``confirmed``.
     metrics_with_truth
@@ -86,6 +87,7 @@ class Run:
     leaks = _optional("leaks")
     first_seen = _optional("first_seen")
     comparison = _optional("comparison")
+    claims = _optional("claims")
     deployed = _optional("deployed")
     planning = _optional("planning")
     selected = _optional("selected")
@@ -207,7 +209,8 @@ class Run:
         """
         # A run numbers its households anew; as text they keep their order.
         ids = self.predictions["household_id"].astype(str).str.zfill(9)
-        options = {"first_seen": self.first_seen} | options
+        family = self.facts.get("test_set", {}).get("other_tests", ())
+        options = {"first_seen": self.first_seen, "other_tests": family} | options
         return evaluate(self.experiment, self.predictions.assign(household_id=ids), **options)
 
     def card(self, kind: str | None = None) -> dict[str, Any]:
@@ -284,6 +287,7 @@ class RunComparison:
     def tables(self) -> dict[str, pd.DataFrame | None]:
         """The tables beside the comparison itself; None where the run has none."""
         return {
+            "claims": self.run.claims,
             "deployed": self.run.deployed,
             "selected": self.run.selected,
             "planning": self.run.planning,
@@ -310,7 +314,8 @@ class RunComparison:
         """Return the pooled verdicts as sentences, what follows from them, and the notes."""
         table, run = self.table, self.run
         pooled = table[(table["scope"] == "pooled") & (table["at"] == "budget")]
-        messages = fold_messages(table)
+        messages = [] if run.claims is None else claim_messages(run.claims)
+        messages += fold_messages(table)
         if run.selected is not None:
             messages += finding_messages(run.selected, EVENT_WORDS[run.declaration["events"][0]])
         if run.deployed is not None:

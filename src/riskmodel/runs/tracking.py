@@ -9,6 +9,7 @@ Nothing personal is logged: households are numbered anew in every run.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import importlib.metadata
 import json
@@ -446,3 +447,33 @@ def _artifact(client: Any, run_id: str, name: str) -> Any:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """What a finished run was started with and measured, without its files."""
+
+    run_id: str
+    started: dt.datetime  # UTC
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def find_runs(store: str | Path, tag: str, value: str) -> list[LoggedRun]:
+    """Return the finished runs that carry a tag, the earliest first; none where there is no store."""
+    try:
+        client = _client(Path(store))
+    except InputMissing:
+        return []
+    homes = [home.experiment_id for home in client.search_experiments()]
+    asked = f"tags.{tag} = '{value}' and attributes.status = 'FINISHED'"
+    runs = client.search_runs(homes, asked, order_by=["attributes.start_time ASC"]) if homes else []
+    return [
+        LoggedRun(
+            run.info.run_id,
+            dt.datetime.fromtimestamp(run.info.start_time / 1000, dt.UTC),
+            dict(run.data.tags),
+            dict(run.data.metrics),
+        )
+        for run in runs
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from riskmodel.data import County
 from riskmodel.evaluation import finding_messages
 from riskmodel.i18n import LANGUAGES, Message, Nouns, both
 from riskmodel.models import fallback_of
-from riskmodel.runs import tracking
+from riskmodel.runs import preregistration, tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.data_fit import null_messages, split_messages
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Gate, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.gate import GateResult, judge_champion
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
+from riskmodel.runs.preregistration import Standing
 
 _LOG = logging.getLogger(__name__)
 
@@ -137,7 +138,10 @@ def train(
     if note is not None:
         result = replace(result, notes=[*result.notes, note])
         say(f"note: {note.text('en')}")
-    return evaluate_and_log(result, store, truth=None if differs else truth, say=say, take_over=take_over)
+    found = preregistration.standing(exp, result.predictions, result.fingerprint, store, county)
+    return evaluate_and_log(
+        result, store, truth=None if differs else truth, say=say, take_over=take_over, found=found
+    )
 
 
 def evaluate_and_log(
@@ -147,10 +151,16 @@ def evaluate_and_log(
     truth: pd.DataFrame | None = None,
     say: Callable[[str], None],
     take_over: bool = False,
+    found: Standing | None = None,
 ) -> TrainedRun:
     """Evaluate what an experiment gave, and log run and models; parameters as of `train`."""
     say("evaluating: village bootstrap, rules against models")
-    evaluation = evaluate_result(result, truth)
+    found = found or preregistration.standing(
+        result.experiment, result.predictions, result.fingerprint, store
+    )
+    evaluation = evaluate_result(result, truth, found.other_tests)
+    for one in found.messages:
+        say(f"note: {one.text('en')}")
     about_nulls = null_messages(
         result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
     )
@@ -164,7 +174,7 @@ def evaluate_and_log(
     gate = judge_champion(result.experiment, result.predictions, result.leaks)
     say(f"gate: {gate.message.text('en')}")
     say("logging run and models")
-    run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over)
+    run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over, found=found)
     return TrainedRun(run_id, result, evaluation, gate)
 
 
@@ -219,7 +229,9 @@ def level_messages(result: ExperimentResult) -> list[Message]:
     return out
 
 
-def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None) -> Evaluation:
+def evaluate_result(
+    result: ExperimentResult, truth: pd.DataFrame | None = None, other_tests: Sequence[float] = ()
+) -> Evaluation:
     """Evaluate a result's predictions against the rules, the visits that came back, and a simulated truth."""
     exp = result.experiment
     has_weights = result.findings.get("weight", pd.Series(dtype=float)).notna().any()
@@ -227,6 +239,7 @@ def evaluate_result(result: ExperimentResult, truth: pd.DataFrame | None = None)
         exp,
         result.predictions,
         declared=exp.champion if exp.champion != "rule" else None,
+        other_tests=other_tests,
         truth=select_truth(exp, truth),
         findings=result.findings if has_weights else None,
         first_seen=result.first_seen,
@@ -241,6 +254,7 @@ def log_run(
     store: str | Path,
     *,
     take_over: bool = False,
+    found: Standing,
 ) -> str:
     """Log a run with its tables, models and cards; return the run id."""
     exp = result.experiment
@@ -250,7 +264,8 @@ def log_run(
     aliases = {exp.champion: tracking.CHALLENGER}
     if free and gate.model is not None:
         aliases[gate.model] = tracking.CHAMPION
-    with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", {"experiment": exp.id}) as writer:
+    tags = {"experiment": exp.id} | found.tags
+    with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", tags) as writer:
         writer.params(_params(result, ruleset))
         _log_metrics(writer, evaluation)
         writer.metrics(
@@ -267,7 +282,9 @@ def log_run(
         for name, frame in tables.items():
             writer.table(frame, f"tables/{name}")
         writer.document(exp.model_dump(mode="json"), "experiment.json")
-        writer.document(_facts(result, evaluation) | {"gate": gate.summary}, "facts.json")
+        facts = _facts(result, evaluation) | {"gate": gate.summary, "test_set": found.summary}
+        facts["comparison_notes"] += [message.both() for message in found.messages]
+        writer.document(facts, "facts.json")
         for name in exp.models:
             writer.log_model(name, result.fitted[name], _card(name, result, ruleset))
         for name in exp.models:
@@ -308,6 +325,11 @@ def _log_metrics(writer: tracking.RunWriter, evaluation: Evaluation) -> None:
 
     for row in evaluation.metrics.to_dict("records"):
         writer.metrics(numeric(row, str(row["model"])))
+    if evaluation.comparison is not None:
+        writer.metrics(preregistration.family_metrics(evaluation.comparison.table))
+    for row in [] if evaluation.claims is None else evaluation.claims.to_dict("records"):
+        names = ("delta_recall", "delta_low", "delta_high", "recall_model", "recall_baseline")
+        writer.metrics({f"claim.{row['claim']}.{name}": float(row[name]) for name in names})
     for model, rows in evaluation.metrics_by_fold.groupby("model", sort=False):
         for step, row in enumerate(rows.drop(columns="fold").to_dict("records"), start=1):
             writer.metrics(numeric(row, f"fold.{model}"), step)
@@ -339,6 +361,7 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         "nulls": result.nulls if len(result.nulls) else None,
         "null_bounds": evaluation.null_bounds,
         "splits": evaluation.splits,
+        "claims": evaluation.claims,
         "deployed": evaluation.deployed,
         "oracle": evaluation.metrics_with_truth,
         "selected": evaluation.selected,
