@@ -62,7 +62,7 @@ def list_claims(
     here = set(predictions["model"])
     rivals = [name for name in orders if name in here and name != model]
     against = [(SEES_MORE, RULE, 1)]
-    options = {"replicates": replicates, "seed": seed, "level": level}
+    options: dict[str, Any] = {"replicates": replicates, "seed": seed, "level": level}
     if rivals:
         found = compare(predictions, budget, replicates=0).primary.set_index("model")["recall_model"]
         best = max(rivals, key=lambda name: float(found[name]))
