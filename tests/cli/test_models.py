@@ -11,7 +11,7 @@ from riskmodel import evaluation, simulate
 
 from .conftest import AS_OF, run, told
 
-MODELS = ["rule", "past_income", "run_rate", "run_rates", "logit", "mean", "boosting"]
+MODELS = ["rule", "past_income", "village", "run_rate", "run_rates", "logit", "mean", "boosting"]
 TRAIN = [
     "model",
     "auc",

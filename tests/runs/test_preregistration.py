@@ -123,6 +123,8 @@ def test_models_of_all_runs_on_a_test_set_are_one_family(exp, store):
     other = standing(exp.model_copy(update={"seed": 5}), PREDICTIONS, "a", store)
     assert (other.runs_before, other.other_tests) == (1, (0.2,))
     assert other.messages[0].text("en").startswith("1 other run has seen this test set")
+    looks = preregistration.looks_message(again.summary, store)
+    assert looks.text("en").startswith("1 run has seen this test set")
     elsewhere = standing(exp, PREDICTIONS.assign(township="far"), "b", store)
     assert elsewhere.runs_before == 0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,22 @@ class Standing:
         plan = None if self.plan is None else self.plan["run_id"]
         return {
             "key": self.key, "runs_before": self.runs_before, "status": self.status, "plan": plan,
-            "other_tests": list(self.other_tests),
+            "other_tests": list(self.other_tests), "townships": self.townships,
         }  # fmt: skip
+
+
+def looks_message(test_set: Mapping[str, Any], store: str | Path) -> Message:
+    """Say how many runs have seen a run's test set by now, that run among them; repetitions count once.
+
+    Parameters
+    ----------
+    test_set
+        As a run logged it: ``key, townships``.
+    store
+        MLflow's SQLite file.
+    """
+    runs = _runs(test_set["key"], test_set["townships"], store)
+    return Message("runs.test_set.looks", {"runs": len({r.tags.get(REPEATED, r.run_id) for r in runs})})
 
 
 def plan_digest(exp: Experiment) -> str:

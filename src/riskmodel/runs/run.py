@@ -20,6 +20,7 @@ from riskmodel.i18n import Message, join, nouns_of, same
 from riskmodel.runs import tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment
+from riskmodel.runs.preregistration import looks_message
 
 
 def _table(name: str) -> cached_property[pd.DataFrame]:
@@ -324,6 +325,8 @@ class RunComparison:
             messages.append(power_message(run.planning))
         if run.true_risk is not None:
             messages += true_risk_messages(run.true_risk, run.support_effect)
+        if "test_set" in run.facts:
+            messages.append(looks_message(run.facts["test_set"], run.store))
         sentences = [
             *pooled[f"verdict_{lang}"], *(message.both()[lang] for message in messages),
             *(f"- {note[lang]}" for note in run.comparison_notes),

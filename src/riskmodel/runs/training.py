@@ -138,9 +138,9 @@ def train(
     if note is not None:
         result = replace(result, notes=[*result.notes, note])
         say(f"note: {note.text('en')}")
-    found = preregistration.standing(exp, result.predictions, result.fingerprint, store, county)
+    seen = preregistration.standing(exp, result.predictions, result.fingerprint, store, county)
     return evaluate_and_log(
-        result, store, truth=None if differs else truth, say=say, take_over=take_over, found=found
+        result, store, truth=None if differs else truth, say=say, take_over=take_over, seen=seen
     )
 
 
@@ -151,15 +151,15 @@ def evaluate_and_log(
     truth: pd.DataFrame | None = None,
     say: Callable[[str], None],
     take_over: bool = False,
-    found: Standing | None = None,
+    seen: Standing | None = None,
 ) -> TrainedRun:
     """Evaluate what an experiment gave, and log run and models; parameters as of `train`."""
     say("evaluating: village bootstrap, rules against models")
-    found = found or preregistration.standing(
+    seen = seen or preregistration.standing(
         result.experiment, result.predictions, result.fingerprint, store
     )
-    evaluation = evaluate_result(result, truth, found.other_tests)
-    for one in found.messages:
+    evaluation = evaluate_result(result, truth, seen.other_tests)
+    for one in seen.messages:
         say(f"note: {one.text('en')}")
     about_nulls = null_messages(
         result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
@@ -174,7 +174,7 @@ def evaluate_and_log(
     gate = judge_champion(result.experiment, result.predictions, result.leaks)
     say(f"gate: {gate.message.text('en')}")
     say("logging run and models")
-    run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over, found=found)
+    run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over, seen=seen)
     return TrainedRun(run_id, result, evaluation, gate)
 
 
@@ -254,7 +254,7 @@ def log_run(
     store: str | Path,
     *,
     take_over: bool = False,
-    found: Standing,
+    seen: Standing,
 ) -> str:
     """Log a run with its tables, models and cards; return the run id."""
     exp = result.experiment
@@ -264,7 +264,7 @@ def log_run(
     aliases = {exp.champion: tracking.CHALLENGER}
     if free and gate.model is not None:
         aliases[gate.model] = tracking.CHAMPION
-    tags = {"experiment": exp.id} | found.tags
+    tags = {"experiment": exp.id} | seen.tags
     with tracking.start_run(exp.id, store, f"{exp.id} v{exp.version}", tags) as writer:
         writer.params(_params(result, ruleset))
         _log_metrics(writer, evaluation)
@@ -282,8 +282,8 @@ def log_run(
         for name, frame in tables.items():
             writer.table(frame, f"tables/{name}")
         writer.document(exp.model_dump(mode="json"), "experiment.json")
-        facts = _facts(result, evaluation) | {"gate": gate.summary, "test_set": found.summary}
-        facts["comparison_notes"] += [message.both() for message in found.messages]
+        facts = _facts(result, evaluation) | {"gate": gate.summary, "test_set": seen.summary}
+        facts["comparison_notes"] += [message.both() for message in seen.messages]
         writer.document(facts, "facts.json")
         for name in exp.models:
             writer.log_model(name, result.fitted[name], _card(name, result, ruleset))
