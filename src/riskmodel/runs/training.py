@@ -155,9 +155,7 @@ def evaluate_and_log(
 ) -> TrainedRun:
     """Evaluate what an experiment gave, and log run and models; parameters as of `train`."""
     say("evaluating: village bootstrap, rules against models")
-    seen = seen or preregistration.standing(
-        result.experiment, result.predictions, result.fingerprint, store
-    )
+    seen = seen or preregistration.standing(result.experiment, result.predictions, result.fingerprint, store)
     evaluation = evaluate_result(result, truth, seen.other_tests)
     for one in seen.messages:
         say(f"note: {one.text('en')}")
