@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from riskmodel.runs import read_truth
+from riskmodel.simulate import lower_bound
+
 from .conftest import run, told
 
 
@@ -43,6 +46,32 @@ def test_truth_for_the_dates_horizons_and_sample_asked_for(tmp_path: Path) -> No
     assert set(truth.as_of.astype(str)) == {"2018-03-31", "2018-06-30"}
     assert 25 <= truth.household_id.nunique() <= 30
     assert summary["rows"]["households"] >= 80
+
+
+def test_what_records_can_tell_is_written_beside_the_truth_and_never_left_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learner(exp, asked, county, truth, say):  # type: ignore[no-untyped-def]
+        assert county.has("income")
+        rows = truth.loc[truth.event == "below_line", ["household_id", "as_of", "horizon_months", "event"]]
+        return rows.iloc[1:].assign(chance=0.25, households=24_000, columns=315)
+
+    monkeypatch.setattr(lower_bound, "lower_bound_chances", learner)
+    arguments = ["simulate", tmp_path, "--households", 20, "--months", 24, "--futures", 5]
+    summary = told(*arguments, "--truth-at", "2017-12-31", "--bracket")
+    truth = read_truth(tmp_path)
+    assert truth is not None
+    rows = truth[truth.event == "below_line"]
+    assert summary["lower_bound"] == {"rows": len(rows) - 1, "households": 24_000, "columns": 315}
+    assert truth.learned_chance.notna().sum() == len(rows) - 1
+    assert set(truth.learned_columns.dropna()) == {315}
+    assert (tmp_path / "lower_bound.parquet").is_file()
+    # Another county in the same folder has households of the same names: the file must not stand for them.
+    assert "lower_bound" not in told(*arguments, "--seed", 1)
+    assert not (tmp_path / "lower_bound.parquet").exists()
+    assert "learned_chance" not in read_truth(tmp_path)
+    done = run("simulate", tmp_path, "--futures", 0, "--bracket")
+    assert (done.exit_code, "needs --futures above 0" in done.stderr) == (2, True)
 
 
 def test_the_register_goes_by_the_rule_set_that_is_named(tmp_path: Path) -> None:

@@ -280,9 +280,10 @@ def test_truth_is_never_data(tmp_path):
     frames = exports.frames(exports.core())
     write_county(frames, tmp_path)
     pd.DataFrame({"household_id": ["h01"], "probability": [0.5]}).to_parquet(tmp_path / "truth.parquet")
+    pd.DataFrame({"household_id": ["h01"], "chance": [0.5]}).to_parquet(tmp_path / "lower_bound.parquet")
     county = read_county(tmp_path)
     assert set(county.tables) == set(frames)
-    assert not any("truth" in note for note in county.notes)
+    assert not any("truth" in note or "lower_bound" in note for note in county.notes)
 
 
 def _without_column(folder: Path) -> None:

@@ -147,6 +147,40 @@ def test_the_effect_of_support_is_measured_and_stated(report: true_risk.TrueRisk
     assert all(f"{v:.3f}" in said[0]["en"] for v in report.table.loc[0, ["auc_true", "oracle_auc"]])
 
 
+def test_what_records_can_tell_stands_between_the_models_and_the_oracle() -> None:
+    p = chances()
+    predictions, truth = frames({"rule": np.full(N, p.mean()), "logit": p[::-1]}, p)
+    learned = truth.assign(
+        learned_chance=0.8 * p + 0.2 * p.mean(), learned_households=24_000.0, learned_columns=315.0
+    )
+    report = true_risk.compare_with_true_risk(predictions, learned, BUDGET)
+    assert list(report.table.model) == ["rule", "logit", true_risk.ATTAINABLE, true_risk.ORACLE]
+    assert set(report.bins.model) == {"rule", "logit"}
+    row = report.table.set_index("model").loc[true_risk.ATTAINABLE]
+    # Its order is that of the chances themselves, drawn in by a fifth; the others' figures stay as they were.
+    assert (row.auc_true, row.recall_true) == pytest.approx(exact(p), abs=0.02)
+    assert row.slope_true == pytest.approx(1 / 0.8, rel=0.02)
+    assert (row.learned_households, row.learned_columns) == (24_000, 315)
+    plain = true_risk.compare_with_true_risk(predictions, truth, BUDGET).table
+    pd.testing.assert_frame_equal(
+        report.table[report.table.model != true_risk.ATTAINABLE][plain.columns].reset_index(drop=True),
+        plain, check_dtype=False,
+    )  # fmt: skip
+    said = true_risk.true_risk_messages(report.table, {})
+    assert len(said) == 3
+    sentence = said[-1].both()
+    oracle = report.table.iloc[-1]
+    for figure in (row.recall_true, row.auc_true, row.recall, oracle.recall_true, oracle.auc_true):
+        assert f"{figure:.3f}" in sentence["en"]
+        assert f"{figure:.3f}" in sentence["zh"]
+    assert "24000 households" in sentence["en"].replace(",", "")
+    # Of one household nothing is known: no row on other households than the models'.
+    gap = learned.assign(learned_chance=learned["learned_chance"].mask(learned.index == 7))
+    partly = true_risk.compare_with_true_risk(predictions, gap, BUDGET).table
+    assert list(partly.model) == ["rule", "logit", true_risk.ORACLE]
+    assert "--bracket" in true_risk.bracket_message(partly).text("en")
+
+
 def test_truth_of_other_households_is_refused() -> None:
     predictions, truth = frames({"perfect": chances()}, chances())
     with pytest.raises(InputRefused, match="no prediction has a true chance"):

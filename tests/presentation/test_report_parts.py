@@ -13,7 +13,7 @@ from riskmodel.evaluation import Budget, compare_with_true_risk, weighted_yield,
 from riskmodel.i18n import section
 from riskmodel.presentation import report_html
 from riskmodel.presentation.report_parts import bins_table, oracle_table, targeting_table
-from riskmodel.presentation.table import number
+from riskmodel.presentation.table import NOTHING, number
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,32 @@ def test_a_file_holds_each_models_figures_against_the_truth(given, known, tmp_pa
     np.testing.assert_allclose(found.iloc[:, 1:], known["true_risk"][list(found.columns[1:])].astype(float))
     presentation.write_report(given, tmp_path / "without")
     assert not (tmp_path / "without" / "tables" / "true_recall.csv").exists()
+
+
+def test_the_report_brackets_what_records_can_tell(given, known, tmp_path) -> None:
+    """With a lower bound both ends stand in a sentence; without one it says how to get it."""
+    frame = known["true_risk"]
+    learned = frame[frame.model == "logit"].assign(
+        model="attainable",
+        learned_households=24_000.0,
+        learned_columns=315.0,
+        bins=np.nan,
+        bins_covered=np.nan,
+    )
+    both = pd.concat([frame.iloc[:-1], learned, frame.iloc[-1:]], ignore_index=True)
+    table = oracle_table(both, "logit")
+    assert [row.values[-1] for row in table.rows] == [NOTHING, NOTHING, "24,000 · 315", NOTHING]
+    figures = frame.set_index("model")
+    with_bound = report_html(dataclasses.replace(given, **known | {"true_risk": both}))
+    least, most = (f"{figures.recall_true[model]:.3f}" for model in ("logit", "oracle"))
+    assert f"at least {least} and at most {most}" in with_bound
+    assert f"至少 {least}，至多 {most}" in with_bound
+    assert "--bracket" not in with_bound
+    assert report_html(dataclasses.replace(given, **known)).count("--bracket") == 2  # once a language
+    presentation.write_report(dataclasses.replace(given, **known | {"true_risk": both}), tmp_path)
+    found = pd.read_csv(tmp_path / "tables" / "true_recall.csv")
+    assert list(found.columns) == ["model", "auc_true", "recall_true", "oracle_auc", "oracle_recall"]
+    assert list(found.model)[-2:] == ["attainable", "oracle"]
 
 
 def test_targeting_measures_are_the_comparisons_and_old_runs_have_none(given) -> None:

@@ -50,6 +50,34 @@ def counties() -> Iterator[ChanceRows]:
         yield made_up(seed)
 
 
+def test_a_countys_own_chances_as_a_file_holds_them(
+    small: simulate.SimulatedCounty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stub stands for rows and counties; a column that is known of nobody is left out."""
+    asked = simulate.simulation_spec(households=20, months=24, seed=3, truth_at=[AS_OF], horizon=(6, 12))
+    horizons: list[int] = []
+
+    def others(exp, profile, months, start, days, *, flag_rule, but_not):  # type: ignore[no-untyped-def]
+        assert (months, start, days, but_not) == (24, "2017-01", [AS_OF], 3)
+        horizons.append(exp.horizon.months)
+        return (ChanceRows(one.keys, one.X.assign(never=np.nan), one.chance) for one in counties())
+
+    monkeypatch.setattr(lower_bound, "COUNTY", 12_000)
+    monkeypatch.setattr(lower_bound, "other_counties", others)
+    monkeypatch.setattr(lower_bound, "chance_rows", lambda *_: made_up(99))
+    truth = pd.DataFrame({"as_of": [AS_OF]})
+    county = from_frames(small.frames, About.model_validate(small.about))
+    found = lower_bound.lower_bound_chances(load_experiment("county"), asked, county, truth)
+    assert list(found.columns) == [
+        "household_id", "as_of", "horizon_months", "event", "chance", "households", "columns"
+    ]  # fmt: skip
+    assert horizons == [6, 12]
+    assert set(found.horizon_months) == {6, 12}
+    assert set(found.as_of) == {AS_OF}
+    assert set(found["columns"]) == {6}
+    assert found.chance.between(0, 1).all()
+
+
 def test_learning_ends_where_recall_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lower_bound, "COUNTY", 400)
     test, budget = made_up(99), Budget(share=0.05)

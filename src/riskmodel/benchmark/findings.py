@@ -10,6 +10,7 @@ import pandas as pd
 from riskmodel import models
 from riskmodel.benchmark.run import BenchmarkResult, PanelResult, budget_comparison
 from riskmodel.benchmark.tables import LEVEL, name_of, number
+from riskmodel.evaluation import ATTAINABLE
 from riskmodel.i18n import Message, counted, join, pair
 from riskmodel.runs import is_simple, winner
 from riskmodel.version import __version__
@@ -43,7 +44,7 @@ def panel_findings(one: PanelResult) -> list[Message]:
     if "lead" in one.tables and len(one.tables["lead"]):
         out.append(lead_time_message(one.tables["lead"], one.tables["metrics"]))
     if "truth" in one.tables:
-        out.append(_truth_message(one.tables["truth"]))
+        out.append(truth_message(one.tables["truth"]))
     if "unsupported" in one.tables:
         effect = one.tables["unsupported"].iloc[0]
         out.append(_message("support", supported=effect["supported"], unsupported=effect["unsupported"]))
@@ -126,8 +127,20 @@ def lead_time_message(table: pd.DataFrame, metrics: pd.DataFrame) -> Message:
     return _message("lead", **{**row, **shares, "model": _name(row["model"]), "median": median})
 
 
-def _truth_message(truth: pd.DataFrame) -> Message:
-    table = truth[truth["model"] != "oracle"].set_index("model")
+def truth_message(truth: pd.DataFrame) -> Message:
+    """Say what the best model and the rule reach of a list by the true chances.
+
+    Parameters
+    ----------
+    truth
+        `riskmodel.runs.Evaluation.truth_table`; its rows that are no model's are left out.
+
+    Returns
+    -------
+    Message
+        One sentence.
+    """
+    table = truth[~truth["model"].isin([ATTAINABLE, "oracle"])].set_index("model")
     best, share = str(table["recall_true"].idxmax()), table["recall_share"]
     return _message(
         "truth", limit=float(table["oracle_recall"].iloc[0]), rule=float(share.get("rule", float("nan"))),

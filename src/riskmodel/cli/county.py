@@ -22,7 +22,7 @@ from riskmodel.cli.common import (
     verb,
     warn,
 )
-from riskmodel.errors import InputMissing
+from riskmodel.errors import InputMissing, InputRefused
 
 if TYPE_CHECKING:
     from riskmodel.data import County
@@ -233,6 +233,14 @@ def simulate(
         bool,
         typer.Option("--recorded/--no-recorded", help="Whether table recorded states what is on record."),
     ] = True,
+    bracket: Annotated[
+        bool,
+        typer.Option(
+            "--bracket",
+            help="Also what records can tell at least, by a learner that is shown the truth of other "
+            "counties: lower_bound.parquet. Takes a minute or two of processor time a horizon.",
+        ),
+    ] = False,
     validate: Annotated[
         bool, typer.Option("--validate", help="No county: measure the profile against published figures.")
     ] = False,
@@ -244,6 +252,9 @@ def simulate(
         return
     if out is None:
         say("riskmodel simulate needs OUT, the folder to write to; or --validate")
+        raise typer.Exit(USAGE)
+    if bracket and futures == 0:
+        say("riskmodel simulate --bracket compares with the truth: it needs --futures above 0")
         raise typer.Exit(USAGE)
     from riskmodel import simulate as simulation
 
@@ -276,14 +287,31 @@ def simulate(
     files = simulation.write_simulated_blocks(asked, out, spoiling)
     if spoiling is not None:
         say(f"spoiled on purpose; what was done to which row: {files[-1]}")
-    tell(_summary(asked, out, files), as_json)
+    summary = _summary(asked, out, files)
+    tell(summary | (_bracket(asked, out) if bracket else {}), as_json)
+
+
+def _bracket(asked: SimulationSpec, out: Path) -> dict[str, Any]:
+    """Write what records can tell at least beside the truth; returned is what it was learned from."""
+    from riskmodel.data import read_county
+    from riskmodel.io import write_table
+    from riskmodel.runs import load_experiment, read_truth
+    from riskmodel.simulate import LOWER_BOUND, lower_bound
+
+    truth = read_truth(out)
+    if truth is None or truth.empty:
+        raise InputRefused("no date has a truth, so none can be learned: ask for others (--truth-at)")
+    say("learning from the true chances of other counties what records can tell at least (--bracket)")
+    found = lower_bound.lower_bound_chances(load_experiment("county"), asked, read_county(out), truth, say)
+    write_table(found, out / LOWER_BOUND)
+    sizes = {name: int(found[name].max()) for name in ("households", "columns")}
+    return {"lower_bound": {"rows": len(found)} | sizes}
 
 
 def _not_a_real_county(out: Path) -> None:
     """Refuse to write over a county that was not simulated: nobody could bring it back."""
     import yaml
 
-    from riskmodel.errors import InputRefused
     from riskmodel.simulate import TABLES
 
     there = [p.name for name in TABLES for p in sorted(out.glob(f"{name}.*"))] if out.is_dir() else []

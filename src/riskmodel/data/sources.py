@@ -31,8 +31,8 @@ GRID = "grid"  # the kind of a file that is read as a grid of cells
 _MARKUP = ("html", "xml")
 FILE_ENDINGS = (".xlsx", *DUCKDB)  # of one file that holds a whole county
 # Written beside the tables by this package or by hand; none of them is a table.
-_OURS = {"about.yaml", "about.yml", "truth.parquet", "rejected.csv", "cells.csv", "equal_rows.csv"}
-_OURS |= {"dropped.csv", "quality.json", "quality.md"}
+_OURS = {"about.yaml", "about.yml", "truth.parquet", "lower_bound.parquet", "rejected.csv", "cells.csv"}
+_OURS |= {"equal_rows.csv", "dropped.csv", "quality.json", "quality.md"}
 _OURS |= {"reading.json", "reading.xlsx", "problems.csv", "corrections.csv", "map.yaml"}
 
 

@@ -79,7 +79,13 @@ from riskmodel.evaluation.summary import (
     metrics_by_fold,
     pooled_metrics,
 )
-from riskmodel.evaluation.true_risk import TrueRiskReport, compare_with_true_risk, true_risk_messages
+from riskmodel.evaluation.true_risk import (
+    ATTAINABLE,
+    TrueRiskReport,
+    bracket_message,
+    compare_with_true_risk,
+    true_risk_messages,
+)
 from riskmodel.evaluation.visits_equivalent import VisitsEquivalent, visits_equivalent
 from riskmodel.planning import (
     DISCORDANT,
@@ -92,6 +98,7 @@ from riskmodel.planning import (
 )
 
 __all__ = [
+    "ATTAINABLE",
     "DISCORDANT",
     "LEAKAGE_AUC",
     "LIFTS",
@@ -113,6 +120,7 @@ __all__ = [
     "auc_kernel",
     "average_precision",
     "baseline_words",
+    "bracket_message",
     "brier",
     "calibration_intercept",
     "calibration_slope",

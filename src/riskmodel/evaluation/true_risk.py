@@ -9,6 +9,10 @@ and the oracle's figure is extrapolated from smaller and smaller ordering parts 
 (the loss falls as a parabola in one over their number). For a model's score, which never saw the futures,
 the same sum is unbiased as it stands, and has none of the noise of outcomes.
 
+The oracle knows what no record shows. Where a learner that was shown true chances of other counties tells
+its own (`riskmodel.simulate.lower_bound`), it stands before the oracle as one more row: what records can tell
+lies between the two.
+
 References
 ----------
 Cook and Stefanski 1994 (simulation and extrapolation, SIMEX).
@@ -31,11 +35,13 @@ from riskmodel.evaluation.score_metrics import auc
 from riskmodel.i18n import Message
 
 ORACLE = "oracle"
+ATTAINABLE = "attainable"  # by a learner that was shown true chances: what records can tell, at least
 BINS = 10
 # Ordering parts of the futures; their figures are extrapolated by a parabola in one over the part's size.
 PARTS = (2, 3, 4, 6, 8)
 SPLITS = 20
 _UNSUPPORTED = "probability_unsupported"
+_LEARNED = ["learned_chance", "learned_households", "learned_columns"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,15 @@ class TrueRiskReport:
     Attributes
     ----------
     table
-        A row a model, the oracle last: ``model, n, n_events, auc`` (of outcomes), ``auc_true`` (of true
-        chances), ``oracle_auc, auc_share`` (of the oracle's), ``auc_gain_share`` (both less one half),
-        ``recall, recall_true, oracle_recall, recall_share`` at the budget, ``slope_true, intercept_true``
-        (of the truth on the probability; 1 and 0 are perfect), ``error_true`` (root mean square distance from
-        the truth, its own error taken out), ``auc_unsupported, recall_unsupported`` (against the chances were
-        support to end; null where these are not known), ``bins, bins_covered`` (score bins whose mean truth
-        lies within the mean interval; null without intervals).
+        A row a model, the oracle last, before it ``attainable`` where it is known: ``model, n, n_events,
+        auc`` (of outcomes), ``auc_true`` (of true chances), ``oracle_auc, auc_share`` (of the oracle's),
+        ``auc_gain_share`` (both less one half), ``recall, recall_true, oracle_recall, recall_share`` at the
+        budget, ``slope_true, intercept_true`` (of the truth on the probability; 1 and 0 are perfect),
+        ``error_true`` (root mean square distance from the truth, its own error taken out), ``auc_unsupported,
+        recall_unsupported`` (against the chances were support to end; null where these are not known),
+        ``bins, bins_covered`` (score bins whose mean truth lies within the mean interval; null without
+        intervals). With ``attainable`` also ``learned_households, learned_columns`` (what it learned from;
+        null in the other rows).
     bins
         A row a model and score bin: ``model, bin, n, predicted, low, high, true, observed, covered``.
     effect : dict
@@ -147,7 +155,8 @@ def compare_with_true_risk(
         As for `pooled_metrics`; ``probability_low, probability_high`` where a model has intervals.
     truth
         ``household_id, as_of, probability, mc_error`` of one event and horizon, and
-        ``probability_unsupported`` where it is known.
+        ``probability_unsupported`` where it is known; ``learned_chance, learned_households,
+        learned_columns`` where a lower bound was made (see `riskmodel.runs.read_truth`).
     budget
         Visits at each as-of date.
     seed
@@ -176,6 +185,8 @@ def compare_with_true_risk(
     best = oracle_figures(chance, size, sorted_codes(first["as_of"]), limit, seed)
     bins = [_bins(model, part) for model, part in parts.items()]
     table = [_row(m, p, limit, best, b) for (m, p), b in zip(parts.items(), bins, strict=True)]
+    if set(_LEARNED) <= set(first.columns) and first["learned_chance"].notna().all():
+        table.append(_learner_row(first, limit, best))
     table.append(_oracle_row(first, limit, best))
     return TrueRiskReport(pd.DataFrame(table), pd.concat(bins, ignore_index=True), _effect(first))
 
@@ -216,6 +227,14 @@ def _row(
         "bins": len(covered) or None,
         "bins_covered": int(covered.sum()) if len(covered) else None,
     }
+
+
+def _learner_row(part: pd.DataFrame, budget: Budget, best: tuple[float, float]) -> dict[str, Any]:
+    chance = float_column(part, "learned_chance")
+    own = part.drop(columns=["probability_low", "probability_high"], errors="ignore")
+    own = own.assign(score=np.log(np.maximum(chance, 1e-9)), probability=np.clip(chance, 0, 1))
+    sizes = {name: int(part[name].max()) for name in _LEARNED[1:]}
+    return _row(ATTAINABLE, own, budget, best, _bins(ATTAINABLE, own)) | sizes
 
 
 def _oracle_row(part: pd.DataFrame, budget: Budget, best: tuple[float, float]) -> dict[str, Any]:
@@ -290,11 +309,11 @@ def true_risk_messages(table: pd.DataFrame, effect: Mapping[str, float]) -> list
     Returns
     -------
     list of Message
-        The models' in the order of the table; then the effect, where it is known.
+        The models' in the order of the table; then, where known, what records can tell, and the effect.
     """
     nothing = Message("evaluation.true risk.nothing")
     messages = []
-    for row in table[table["model"] != ORACLE].to_dict("records"):
+    for row in table[~table["model"].isin([ATTAINABLE, ORACLE])].to_dict("records"):
         figures = {str(name): value for name, value in row.items()}
         parts = {"coverage": nothing, "unsupported": nothing}
         if not pd.isna(figures["bins"]):
@@ -302,6 +321,33 @@ def true_risk_messages(table: pd.DataFrame, effect: Mapping[str, float]) -> list
         if not pd.isna(figures.get("auc_unsupported")):
             parts["unsupported"] = Message("evaluation.true risk.unsupported", figures)
         messages.append(Message("evaluation.true risk.sentence", figures | parts))
+    if ATTAINABLE in set(table["model"]):
+        messages.append(bracket_message(table))
     if effect:
         messages.append(Message("evaluation.true risk.effect", effect))
     return messages
+
+
+def bracket_message(table: pd.DataFrame) -> Message:
+    """Say what records can tell at least and at most; where the least is not known, how to get it.
+
+    Parameters
+    ----------
+    table
+        Of a `TrueRiskReport`, or as it was stored.
+
+    Returns
+    -------
+    Message
+        One sentence or two: true recall and AUC of both ends, and the recall of what happened.
+    """
+    rows: dict[str, dict[Any, Any]] = {str(row["model"]): row for row in table.to_dict("records")}
+    if ATTAINABLE not in rows:
+        return Message("evaluation.true risk.no bracket")
+    values = {
+        f"{figure}_{end}": rows[model][figure]
+        for end, model in (("least", ATTAINABLE), ("most", ORACLE))
+        for figure in ("recall_true", "auc_true", "recall")
+    }
+    sizes = {name: int(rows[ATTAINABLE][name]) for name in _LEARNED[1:]}
+    return Message("evaluation.true risk.bracket", values | sizes)

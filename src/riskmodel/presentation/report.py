@@ -16,7 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from riskmodel.errors import UsageError
-from riskmodel.evaluation import claim_messages
+from riskmodel.evaluation import bracket_message, claim_messages
 from riskmodel.i18n import LANGUAGES, same, section
 from riskmodel.io import Registry, write_table, write_text
 from riskmodel.presentation import report_parts as tables
@@ -237,6 +237,8 @@ def _quality(given: ReportInput) -> Parts:
     parts: list[Part] = [Charts(report_charts(given))]
     for key, (table, frame) in by_model.items():
         parts += [] if frame is None else WORDS.headed(key, table(frame, _champion(given)))
+        if key == "attainable" and frame is not None:
+            parts.append(Paragraph(bracket_message(frame).both()))
     return [*parts, *WORDS.headed("by_fold", tables.fold_table(given.by_fold), note=False)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel.evaluation import METRICS, PUBLISHED_YIELD, baseline_words, wilson_interval
+from riskmodel.evaluation import ATTAINABLE, METRICS, PUBLISHED_YIELD, baseline_words, wilson_interval
 from riskmodel.i18n import LANGUAGES, both, same, section
 from riskmodel.models import MODELS
 from riskmodel.presentation.chart import LANGS, Axis, Chart, Interval, Plot, Words, intervals
@@ -377,11 +377,14 @@ def oracle_table(frame: pd.DataFrame, champion: str) -> Table:
         "model": _model,
         "auc_true": lambda r: _true(r, "auc"),
         "recall_true": lambda r: _true(r, "recall"),
+        "recall_outcome": lambda r: number(r["recall"], "recall"),
         "slope_true": lambda r: NOTHING if r["model"] == ORACLE else number(r["slope_true"]),
         "error_true": lambda r: NOTHING if r["model"] == ORACLE else number(r["error_true"]),
         "bins_covered": _bins_covered,
         "auc_unsupported": lambda r: number(r.get("auc_unsupported")),
     }
+    if ATTAINABLE in set(frame["model"]):
+        cells["learned_from"] = _learned_from
     return WORDS.table(frame, cells, mark=lambda r: _best(r["model"] == champion))
 
 
@@ -389,6 +392,12 @@ def _true(row: Record, metric: str) -> Cell:
     """Return a metric against true chances, its share of the oracle's below it."""
     share = "" if row["model"] == ORACLE else f"{row[f'{metric}_share']:.0%}"
     return Cell(number(row[f"{metric}_true"], metric), small=share)
+
+
+def _learned_from(row: Record) -> str:
+    if row["model"] != ATTAINABLE:
+        return NOTHING
+    return f"{row['learned_households']:,.0f} · {row['learned_columns']:.0f}"
 
 
 def _bins_covered(row: Record) -> str:

@@ -461,6 +461,19 @@ def headline(evaluation: Evaluation, exp: Experiment) -> dict[str, str]:
 
 
 def read_truth(data: str | Path) -> pd.DataFrame | None:
-    """Return the simulator's truth beside a county's tables, or None."""
-    path = Path(data) / "truth.parquet"
-    return pd.read_parquet(path) if path.is_file() else None
+    """Return the simulator's truth beside a county's tables, or None.
+
+    Where ``lower_bound.parquet`` stands beside it (``riskmodel simulate --bracket``), three columns more:
+    ``learned_chance, learned_households, learned_columns``, null where the learner tells nothing.
+    """
+    path, bound = (Path(data) / f"{name}.parquet" for name in ("truth", "lower_bound"))
+    if not path.is_file():
+        return None
+    truth = pd.read_parquet(path)
+    if not bound.is_file():
+        return truth
+    keys = ["household_id", "as_of", "horizon_months", "event"]
+    learned = pd.read_parquet(bound).rename(
+        columns={name: f"learned_{name}" for name in ("chance", "households", "columns")}
+    )
+    return truth.merge(learned, on=keys, how="left", validate="one_to_one")

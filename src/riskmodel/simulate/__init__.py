@@ -30,6 +30,7 @@ Examples
 from __future__ import annotations
 
 from riskmodel.simulate.assembly import (
+    LOWER_BOUND,
     TABLES,
     SimulatedCounty,
     simulate_county,
@@ -53,6 +54,7 @@ from riskmodel.simulate.validation import (
 
 __all__ = [
     "CAUSES",
+    "LOWER_BOUND",
     "TABLES",
     "VALIDATION_HOUSEHOLDS",
     "ErrorProfile",

@@ -202,6 +202,8 @@ def simulate_county(
 
 
 TRUTH_FILES = "truth"
+# Written beside it on request (`riskmodel.simulate.lower_bound`): of one county, so never kept for the next.
+LOWER_BOUND = "lower_bound.parquet"
 # A folder of its own: the log is no table of the county.
 FOLDER = "spoiled"
 
@@ -294,6 +296,7 @@ def _write(
     tables_written = [_partial(out, name).replace(out / f"{name}.parquet") for name in writers]
     for name in set(TABLES) - set(writers):  # of a county simulated here before
         (out / f"{name}.parquet").unlink(missing_ok=True)
+    (out / LOWER_BOUND).unlink(missing_ok=True)
     text = yaml.safe_dump(facts, allow_unicode=True, sort_keys=False)
     return [*tables_written, write_text(text, out / "about.yaml")]
 

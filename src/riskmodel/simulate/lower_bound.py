@@ -9,6 +9,7 @@ happen,
 
 over boosted trees μ of every column of every packaged feature set of monthly records. With n, 2n, 4n
 households the recall rises until it moves by less than a tolerance, or the last n is reached: a lower bound.
+``riskmodel simulate OUT --bracket`` writes its chances beside the truth (`lower_bound_chances`).
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from riskmodel import features
-from riskmodel.data import About, County, from_frames
+from riskmodel.data import About, County, from_frames, month_text
 from riskmodel.evaluation.lists import Budget, list_at_budget
 from riskmodel.evaluation.predictions import Array, sorted_codes
 from riskmodel.evaluation.true_risk import true_auc, true_recall
 from riskmodel.runs import Experiment
 from riskmodel.runs.design_matrix import build_design_matrix, resolve_feature_set
 from riskmodel.simulate.assembly import simulate_county
+from riskmodel.simulate.history import SimulationSpec
+from riskmodel.simulate.office import FlagRule
 from riskmodel.simulate.parameters import Profile
 from riskmodel.targets import KEY
 
@@ -115,7 +118,14 @@ def chance_rows(exp: Experiment, county: County, truth: pd.DataFrame, days: Sequ
 
 
 def other_counties(
-    exp: Experiment, profile: str | Path | Profile, months: int, start: str, days: Sequence[dt.date]
+    exp: Experiment,
+    profile: str | Path | Profile,
+    months: int,
+    start: str,
+    days: Sequence[dt.date],
+    *,
+    flag_rule: FlagRule | None = None,
+    but_not: int | None = None,
 ) -> Iterator[ChanceRows]:
     """Simulate other counties of a profile without end, and return the rows of each.
 
@@ -131,11 +141,17 @@ def other_counties(
         Their first month.
     days
         As-of dates.
+    flag_rule
+        Of their office; by default the simulator's own.
+    but_not
+        Seed of the county in question, which is none of the others.
     """
     for seed in range(FIRST_SEED, 2 * FIRST_SEED):
+        if seed == but_not:
+            continue
         made = simulate_county(
             households=COUNTY, months=months, seed=seed, profile=profile, start=start, truth_at=days,
-            horizon=exp.horizon.months, futures=FUTURES,
+            horizon=exp.horizon.months, futures=FUTURES, flag_rule=flag_rule,
         )  # fmt: skip
         yield chance_rows(exp, from_frames(made.frames, About.model_validate(made.about)), made.truth, days)
 
@@ -149,6 +165,8 @@ def fit_on_chances(parts: Sequence[ChanceRows]) -> ChanceLearner:
         Rows of some counties.
     """
     X = pd.concat([part.X for part in parts], ignore_index=True)
+    # Short records: a column that looks back further than they reach is known of nobody and has no bins.
+    X = X.loc[:, X.notna().any()]
     chance = np.concatenate([part.chance for part in parts])
     model = HistGradientBoostingRegressor(
         loss="poisson", learning_rate=0.05, max_iter=400, max_leaf_nodes=15, min_samples_leaf=60,
@@ -206,6 +224,51 @@ def fit_until_still(
         if len(steps) > 1 and abs(steps[-1]["recall_true"] - steps[-2]["recall_true"]) < tolerance:
             break
     return learners, pd.DataFrame(steps)
+
+
+def lower_bound_chances(
+    exp: Experiment,
+    asked: SimulationSpec,
+    county: County,
+    truth: pd.DataFrame,
+    say: Callable[[str], None] = lambda text: None,
+) -> pd.DataFrame:
+    """Return what the best informed learner tells of a simulated county's households, as a file holds it.
+
+    Parameters
+    ----------
+    exp
+        Its cohort, and the budget at which recall is to stand still; the horizons are the truth's.
+    asked
+        What the county was simulated by: the others are made by the same, of other seeds.
+    county
+        Its tables, as they are read.
+    truth
+        Its ``truth.parquet``.
+    say
+        Called with a line of text at each step.
+
+    Returns
+    -------
+    DataFrame
+        A row a household of the cohort, date and horizon: ``household_id, as_of, horizon_months, event,
+        chance, households, columns``: by the learner, how many households of other counties it learned
+        from, and how many columns it takes.
+    """
+    days = sorted(pd.to_datetime(truth["as_of"]).dt.date.unique())
+    first, parts = month_text(asked.plan.first), []
+    for months in asked.horizons:
+        mine = exp.model_copy(update={"horizon": exp.horizon.model_copy(update={"months": months})})
+        rows = chance_rows(mine, county, truth, days)
+        others = other_counties(
+            mine, asked.profile, asked.plan.months, first, days, flag_rule=asked.rule, but_not=asked.plan.seed
+        )
+        best = fit_until_still(others, [rows], exp.budget.per_date, say=say)[0][-1]
+        parts.append(rows.keys.assign(
+            as_of=rows.keys["as_of"].dt.date, horizon_months=months, event=_EVENT,
+            chance=best.score(rows.X), households=best.households, columns=len(best.columns),
+        ))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def _figures(learner: ChanceLearner, part: ChanceRows, budget: Budget) -> tuple[float, float]:
