@@ -141,7 +141,9 @@ def compare(
     further: Annotated[
         Path | None,
         typer.Option(
-            "--further", metavar="DIR", help="Lead time, visits equivalent, gaps, bounds, planning."
+            "--further",
+            metavar="DIR",
+            help="Lead time, visits equivalent, gaps, bounds, planning, model choice.",
         ),
     ] = None,
     lang: Annotated[Literal["zh", "en"], typer.Option("--lang")] = "en",
@@ -171,16 +173,18 @@ def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dic
     """Write the tables beyond the comparison itself; return what they say."""
     from riskmodel import benchmark
     from riskmodel.io import write_table
+    from riskmodel.runs import choice_messages, model_choice
 
     say(f"lead time, visits equivalent, gaps, bounds and planning of run {one.run.run_id}")
-    tables = one.run.evaluate().further()
-    for name, frame in (one.tables | tables).items():
+    tables, choice = one.run.evaluate().further(), model_choice(one.run)
+    for name, frame in (one.tables | tables | (choice.tables if choice else {})).items():
         if frame is not None:
             write_table(frame, folder / f"{name}.csv")
     visits = tables["visits"]
     sentences = [benchmark.visits_message(visits, str(model)).text(lang) for model in visits["model"]]
     if "lead" in tables:
         sentences.append(benchmark.lead_time_message(tables["lead"], tables["metrics"]).text(lang))
+    sentences += [m.text(lang) for m in choice_messages(choice)] if choice else []
     return {"further": sentences, "tables": str(folder)}
 
 

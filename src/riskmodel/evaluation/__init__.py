@@ -27,6 +27,7 @@ from riskmodel.evaluation.lists import (
     rank_rows,
 )
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
+from riskmodel.evaluation.model_choice import ModelChoice, choose_models
 from riskmodel.evaluation.paired_lists import (
     DeLong,
     Difference,
@@ -113,6 +114,7 @@ __all__ = [
     "LeadTime",
     "ListCounts",
     "Metric",
+    "ModelChoice",
     "Resamples",
     "TrueRiskReport",
     "VisitsEquivalent",
@@ -124,6 +126,7 @@ __all__ = [
     "brier",
     "calibration_intercept",
     "calibration_slope",
+    "choose_models",
     "claim_messages",
     "compare",
     "compare_fixed_lists",

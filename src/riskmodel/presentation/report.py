@@ -347,4 +347,5 @@ def _frames(given: ReportInput) -> dict[str, pd.DataFrame]:
         "dropped": given.dropped,
         "yields_weighted": weighted if weighted is not None and len(weighted) else None,
     }
+    frames |= {} if given.choice is None else given.choice.tables
     return {name: frame for name, frame in frames.items() if frame is not None}

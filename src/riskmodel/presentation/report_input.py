@@ -17,6 +17,7 @@ from riskmodel.data import County, Shape, fetch_frame, month_text
 from riskmodel.errors import InputRefused
 from riskmodel.evaluation import (
     YIELD_MONTHS,
+    ModelChoice,
     recent_visits,
     yield_by_source,
 )
@@ -25,7 +26,7 @@ from riskmodel.i18n import Nouns, nouns_of, pair
 from riskmodel.io import records
 from riskmodel.presentation.page import embedded
 from riskmodel.presentation.worklist import listed_rule_sets
-from riskmodel.runs import open_run
+from riskmodel.runs import model_choice, open_run
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class ReportInput:
         Whom a row or cell that is not used may have taken off the list (`riskmodel.rules.find_dropped`).
     outlook : OutlookInput, optional
         What is ahead (`riskmodel.presentation.forecast_page`): a chapter of its own.
+    choice : ModelChoice, optional
+        Choosing among the models over time (`riskmodel.runs.model_choice`).
     nouns
         What is counted and where: households in villages, or a panel's own words.
     gate : mapping, optional
@@ -108,6 +111,7 @@ class ReportInput:
     rules_page: str | None = None
     dropped: pd.DataFrame | None = None
     outlook: Any = None
+    choice: ModelChoice | None = None
     nouns: Nouns = field(default_factory=Nouns)
     gate: Mapping[str, Any] | None = None
 
@@ -164,6 +168,7 @@ def read_run(
         scores=dict(scores or {}),
         histories=histories,
         yields=yields,
+        choice=model_choice(run),
         nouns=nouns_of(run.facts),
         gate=run.gate,
     )

@@ -14,6 +14,7 @@ from riskmodel.runs.external import (
 )
 from riskmodel.runs.fitting import DECLARED, ExperimentResult, fit_rows, run_experiment, score_columns
 from riskmodel.runs.gate import MIN_GROUP_EVENTS, Check, GateResult, judge_champion
+from riskmodel.runs.model_choice import choice_messages, model_choice
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS, select_truth
 from riskmodel.runs.preregistration import plan_message, preregister
 from riskmodel.runs.promotion import (
@@ -67,6 +68,7 @@ __all__ = [
     "TrainedRun",
     "VisitBudget",
     "check_experiment",
+    "choice_messages",
     "collect_rows",
     "compare",
     "environment",
@@ -82,6 +84,7 @@ __all__ = [
     "load_experiment",
     "load_model",
     "log_validation",
+    "model_choice",
     "model_inputs",
     "open_run",
     "plan_message",
