@@ -172,7 +172,8 @@ def _condition(written: str) -> Mapping[str, str]:
     if column in ("persons", "line_ratio"):
         kind = "line_ratio known" if value == "known" else f"{column} {'most' if sign == '≤' else 'over'}"
         kind += " not" if sign == "≠" else ""
-        return Message(f"choice.conditions.{kind}", {"value": value}).both()
+        counted = int(value) if column == "persons" else value
+        return Message(f"choice.conditions.{kind}", {"value": counted}).both()
     holds = "holds" if sign == "=" else "not"
     if column == "flagged":
         return Message(f"choice.conditions.flagged {holds}").both()

@@ -124,6 +124,8 @@ def _effect_message(choice: ModelChoice) -> Message:
     if own.empty:
         return _message("effect unknown")
     row = own.iloc[0]
+    if not row["supported_share_listed"] > 0:
+        return _message("effect nobody", supported_all=row["supported_share"])
     return _message(
         "effect", supported=row["supported_share_listed"], supported_all=row["supported_share"],
         precision=row["precision"], low=row["precision_low"], high=row["precision_high"],
