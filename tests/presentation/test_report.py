@@ -12,6 +12,7 @@ import pytest
 
 from riskmodel import presentation
 from riskmodel.errors import InputRefused, SpecError
+from riskmodel.evaluation import Budget, choose_models
 from riskmodel.i18n import section
 from riskmodel.presentation import (
     REPORT_SECTIONS,
@@ -26,6 +27,8 @@ from riskmodel.presentation import (
     report_html,
     report_section,
 )
+
+from ..predictions import noisy_predictions
 
 TITLE = {"zh": "各模型的户次", "en": "Rows by model"}
 VOID = {"meta", "input", "br", "line", "circle", "polyline", "rect"}
@@ -265,6 +268,20 @@ def test_it_says_who_may_be_missing_because_of_a_row_or_cell(make_given) -> None
     # Those that are not flagged stand first: they are whom the office may have lost.
     assert section.index(">h1<") < section.index(">h2<")
     assert 'id="dropped"' not in report_html(make_given())
+
+
+def test_the_choice_among_models_is_a_section_of_its_own(make_given) -> None:
+    choice = choose_models(noisy_predictions(), Budget(share=0.05), "logit", 12, ["rule", "scorecard"])
+    page = report_html(make_given(choice=choice))
+    section = page[page.index('id="choice"') : page.index('id="methods"')]
+    for words in (
+        "always the declared model",
+        "Who is missed",
+        "名单从一期到下一期",
+        "2020-06-30 – 2021-06-30",
+    ):
+        assert words in section, words
+    assert 'id="choice"' not in report_html(make_given())
 
 
 def test_without_it_the_report_is_as_before(given) -> None:

@@ -85,3 +85,8 @@ def test_a_trained_runs_predictions_are_evaluated_further(found, tmp_path):
     assert "Lead time: the list of" in done.output
     tables = {p.stem for p in (tmp_path / "more" / opened.run_id).glob("*.csv")}
     assert {"lead", "visits", "gaps", "support", "planning", "net_benefit"} <= tables
+    assert "Choosing a model by the past, mean recall at 2 later test dates" in done.output
+    assert "Targeting by risk is not targeting by effect" in done.output
+    assert {"selection", "selection_means", "stability", "errors", "visits_curve", "support_lists"} <= tables
+    kept = pd.read_csv(tmp_path / "more" / opened.run_id / "stability.csv")
+    assert kept["in_both"].eq(1200).all()  # a household keeps its number from date to date

@@ -165,7 +165,7 @@ def report(
     from riskmodel.io import read_table
 
     shown = read_table(scores) if scores else None
-    content = presentation.read_run(run, store, None if shown is None else {lang: shown})
+    content = presentation.read_run(run, store, None if shown is None else {lang: shown}, choice=True)
     if data is not None:
         content = _with_county(content, READING.read_county(data, out=out), shown, out, lang)
     if forecast is not None:

@@ -122,6 +122,8 @@ def read_run(
     scores: Mapping[str, pd.DataFrame] | None = None,
     histories: pd.DataFrame | None = None,
     yields: pd.DataFrame | None = None,
+    *,
+    choice: bool = False,
 ) -> ReportInput:
     """Read a logged run.
 
@@ -135,6 +137,8 @@ def read_run(
         The list to show.
     histories, yields : DataFrame, optional
         See `ReportInput`.
+    choice : bool
+        Whether the choice among its models over time is judged, for which all predictions are read.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def read_run(
         scores=dict(scores or {}),
         histories=histories,
         yields=yields,
-        choice=model_choice(run),
+        choice=model_choice(run) if choice else None,
         nouns=nouns_of(run.facts),
         gate=run.gate,
     )
