@@ -106,7 +106,7 @@ def test_tables_that_are_asked_for_once_more_by_nobody_are_let_go(tmp_path):
 
     kept = county.once("kept", lambda: county.table("households").limit(1))
     before = tables()
-    with county.kept_briefly():
+    with county.with_temporary_tables():
         known = known_county(county, "2021-06-30")
         assert known.rows("members").count().execute() == len(county.frame("members"))  # a table
         known.rows("income").count().execute()  # a view that reads from a table kept as briefly

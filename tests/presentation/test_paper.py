@@ -14,7 +14,7 @@ from docx import Document
 
 from riskmodel.i18n import LANGUAGES
 from riskmodel.presentation import ReportInput, write_paper
-from riskmodel.runs.characteristics import describe_by_outcome
+from riskmodel.runs.data_fit import describe_by_outcome
 
 NAMES = pd.DataFrame(
     {"id": ["pcni", "single"], "zh": ["人均纯收入", "单人户"], "en": ["income 100% & more", "single"]}

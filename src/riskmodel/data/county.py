@@ -141,7 +141,7 @@ class County:
         return self._kept[key]
 
     @contextlib.contextmanager
-    def kept_briefly(self) -> Iterator[None]:
+    def with_temporary_tables(self) -> Iterator[None]:
         """Let go of the tables that `once` keeps while the body runs, when it ends: nobody asks again."""
         before = set(self._kept)
         try:

@@ -308,7 +308,7 @@ def find_verdict_changes(
     new = verdicts if verdicts is not None else _judged(known, sets, params, score_rows)
     new = new.set_index("household_id")
     # A county as known earlier is looked at here alone, and is as large as that of today.
-    with known.county.kept_briefly():
+    with known.county.with_temporary_tables():
         old = _judged(known_then, sets, params, earlier).set_index("household_id")
     ids = sorted(set(new.index) | set(old.index))
     new, old = new.reindex(ids), old.reindex(ids)
@@ -324,7 +324,7 @@ def find_verdict_changes(
     out = out.assign(**_conditions(new, old), moved=_moved(new, old))
     out = out[out["kind"] != ""].reset_index(drop=True)
     late = known_county(known.county, Moment(then.as_of, now.known_by))
-    with known.county.kept_briefly():
+    with known.county.with_temporary_tables():
         again = _judged(late, sets, params, earlier) if len(out) else None
     out["late_records"] = _same_verdict(out, again)
     out = out.assign(_kind=out["kind"].map(KINDS.index)).sort_values(["_kind", "township", "household_id"])
