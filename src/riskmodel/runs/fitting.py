@@ -23,7 +23,7 @@ from riskmodel.households import last_complete_month
 from riskmodel.i18n import LANGUAGES, Message, Nouns, counted, pair
 from riskmodel.models import PlainModel, fallback_of
 from riskmodel.runs import design_matrix, experiment
-from riskmodel.runs.data_fit import SEPARATOR, columns_without_information
+from riskmodel.runs.data_fit import SEPARATOR, columns_without_information, describe_by_outcome
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
 from riskmodel.runs.experiment import Experiment, Fold
 from riskmodel.runs.run_rows import FoldRows, RunRows, collect_rows
