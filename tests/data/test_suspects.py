@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from riskmodel import simulate
 from riskmodel.data import check_county, from_frames, write_county
+from riskmodel.data import suspects as suspects_module
 from riskmodel.data.suspects import BILLS, find_levels, find_suspects, level_records, level_sentences
 
 YEARS = (2018, 2019, 2020, 2021)
@@ -162,3 +164,15 @@ def test_townships_of_few_households_are_looked_at_together():
     frames = _slip(_county(n=3), "income", 1e-3, year=2020)
     assert [(r["township"], r["year"], r["factor"]) for r in _found(frames)] == [("", 2020, -3)]
     assert "千元" in level_sentences(_found(frames), "zh")[0]
+
+
+def test_slices_of_the_households_find_what_the_whole_does(monkeypatch) -> None:
+    made = simulate.simulate_county(households=60, months=36, seed=4, truth_at=[]).frames
+    income = made["income"]
+    wrong = income.index[income["amount"] > 100][::97]
+    income.loc[wrong, "amount"] *= 100
+    county = from_frames(made)
+    whole = find_suspects(county)
+    assert len(whole) > 5
+    monkeypatch.setattr(suspects_module, "_ROWS_AT_ONCE", 500)
+    pd.testing.assert_frame_equal(find_suspects(county), whole)

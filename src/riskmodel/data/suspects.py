@@ -36,10 +36,18 @@ FEWEST_YEARS = 3
 # A bill many times the usual one is what illness or a disaster looks like: no sign of a slip.
 BILLS = ("medical", "housing", "disaster", "accident", "other")
 
+# The last version of every row, of one slice of the households: a version may have moved to another of them.
+_FINAL = """
+    SELECT * FROM {table} WHERE row_id IS NULL AND hash(household_id) % {slices} = {slice}
+    UNION ALL BY NAME
+    SELECT * FROM (SELECT * FROM {table} WHERE row_id IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1)
+    WHERE hash(household_id) % {slices} = {slice}"""
+# A median holds all its amounts: so many rows are looked at together (some 1.5 GiB).
+_ROWS_AT_ONCE = 10_000_000
+_ORDER = ["household_id", "month", "kind", "amount", "usual"]
 _AMOUNTS = """
-    WITH final AS (
-        SELECT * FROM {table} QUALIFY row_id IS NULL
-        OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
+    WITH final AS ({final}),
     months AS (
         SELECT household_id, {kind} AS kind, month_to AS month, sum(amount)::DOUBLE AS amount
         FROM final WHERE month_from = month_to GROUP BY ALL),
@@ -50,13 +58,11 @@ _AMOUNTS = """
     FROM months JOIN usual USING (household_id, kind) WHERE month % 12 = season AND usual > 0
     AND ((amount >= {many} * usual AND kind NOT IN ({bills})) OR amount <= {small} * usual) ORDER BY ALL"""
 _TOTALS = """
-    WITH final AS (
-        SELECT * FROM {table} WHERE month_from < month_to QUALIFY row_id IS NULL
-        OR row_number() OVER (PARTITION BY row_id ORDER BY known_on DESC) = 1),
+    WITH final AS ({final}),
     totals AS (
         SELECT household_id, {kind} AS kind, month_to - month_from AS span, month_to AS month,
             sum(amount)::DOUBLE AS amount
-        FROM final GROUP BY household_id, {kind}, month_from, month_to),
+        FROM final WHERE month_from < month_to GROUP BY household_id, {kind}, month_from, month_to),
     usual AS (
         SELECT household_id, kind, span, median(amount) AS usual, max(amount) AS most, count(*) AS n
         FROM totals GROUP BY ALL HAVING count(*) > 1)
@@ -99,8 +105,7 @@ def find_suspects(county: County) -> pd.DataFrame:
             "tiny": TINY_PART,
             "bills": ", ".join(f"'{kind}'" for kind in BILLS),
         }
-        parts.append(_find_rows(con, _AMOUNTS.format(**places), table, "far from usual"))
-        parts.append(_find_rows(con, _TOTALS.format(**places), table, "far from usual"))
+        parts += [_find_in_slices(con, sql, places, "far from usual") for sql in (_AMOUNTS, _TOTALS)]
         if days > 0:
             parts.append(
                 _find_rows(con, _LATE.format(table=table, kind=kind, days=days), table, "later than promised")
@@ -108,6 +113,19 @@ def find_suspects(county: County) -> pd.DataFrame:
     gaps = _find_rows(con, _GAPS, "income", "month missing")
     parts += [gaps, gaps.assign(table="spending")] if county.has("spending") else [gaps]
     return pd.concat(parts, ignore_index=True)[COLUMNS]
+
+
+def _find_in_slices(con: Any, sql: str, places: dict[str, Any], reason: str) -> pd.DataFrame:
+    """Ask about slices of the households one after the other, as many as keep few rows at once."""
+    table = str(places["table"])
+    rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    slices = -(-rows // _ROWS_AT_ONCE) or 1
+    parts = []
+    for one in range(slices):
+        final = _FINAL.format(table=table, slices=slices, slice=one)
+        parts.append(_find_rows(con, sql.format(**places, final=final), table, reason))
+    whole = pd.concat(parts, ignore_index=True)
+    return whole if slices == 1 else whole.sort_values(_ORDER, ignore_index=True)
 
 
 def _find_rows(con: Any, sql: str, table: str, reason: str) -> pd.DataFrame:
