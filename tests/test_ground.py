@@ -65,7 +65,7 @@ def test_lock_pins_every_declared_dependency() -> None:
 # Distributions whose module has another name.
 MODULES = {
     "scikit-learn": "sklearn", "ibis-framework": "ibis", "pyyaml": "yaml", "interpret-core": "interpret",
-    "pylopdf-fonts-zh-cn": "pylopdf_fonts_zh_cn",
+    "python-docx": "docx", "pylopdf-fonts-zh-cn": "pylopdf_fonts_zh_cn",
 }  # fmt: skip
 # Core dependencies that nothing imports, and why they are declared.
 NOT_IMPORTED = {"sqlglot": "a bound for ibis, which breaks with later ones"}
