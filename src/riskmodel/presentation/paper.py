@@ -103,7 +103,7 @@ def write_paper(
     """
     folder = Path(out)
     charts = report_charts(given, [lang])
-    sentences = methods_sentences(given, len(dictionary), lang)
+    sentences = methods_sentences(given, len(tables.get("characteristics", dictionary)), lang)
     shown = paper_tables(given, tables, dictionary, lang)
     made = {f"figures/{chart.name}.svg": _standalone(chart.svg) for chart in charts}
     made |= {f"tables/{one.name}.tex": _latex_table(one) for one in shown}
@@ -134,7 +134,7 @@ def methods_sentences(given: ReportInput, columns: int, lang: Language) -> list[
     given
         The run.
     columns
-        How many features it has.
+        How many features it learned from.
     lang
         Of the sentences.
 
@@ -285,7 +285,8 @@ def _number(value: Any, digits: int = _DIGITS) -> str:
         return NOTHING
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.1f}"
+    # No minus before a zero.
+    return f"{round(value, digits) + 0.0:.{digits}f}" if abs(value) < 100 else f"{value:.1f}"
 
 
 def _keys(sentences: Sequence[str]) -> list[str]:
