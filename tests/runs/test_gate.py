@@ -11,9 +11,10 @@ from scipy.stats import poisson
 from tests.declarations import plain_county
 
 from riskmodel.data import County
+from riskmodel.evaluation import poisson_interval
 from riskmodel.runs import Experiment, tracking, train
 from riskmodel.runs.experiment import Gate
-from riskmodel.runs.gate import judge_champion, poisson_interval
+from riskmodel.runs.gate import judge_champion
 
 DATES = pd.to_datetime(["2020-03-31", "2020-06-30"])
 VILLAGES = 40

@@ -39,6 +39,7 @@ from riskmodel.evaluation.paired_lists import (
 from riskmodel.evaluation.pooling import pool_counties
 from riskmodel.evaluation.power import (
     comparison_power,
+    poisson_interval,
     power_table,
     precision_plan,
     village_correlation,
@@ -156,6 +157,7 @@ __all__ = [
     "net_benefit",
     "net_benefit_curve",
     "percentile_interval",
+    "poisson_interval",
     "pool_counties",
     "pooled_metrics",
     "power_table",

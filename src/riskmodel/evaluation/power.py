@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.stats import chi2
 
 from riskmodel.evaluation.metrics import Array
 from riskmodel.planning import (
@@ -239,3 +240,28 @@ def wilson_interval(hits: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple
     with np.errstate(invalid="ignore", divide="ignore"):
         low, high = proportion_confint(np.asarray(hits), np.asarray(n), alpha=1 - level, method="wilson")
     return np.asarray(low), np.asarray(high)
+
+
+def poisson_interval(events: float, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval of a number of events.
+
+    Parameters
+    ----------
+    events
+        How many happened.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    tuple of float
+        Least and most of the expected number, after Garwood (1936).
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in poisson_interval(10)]
+    [4.8, 18.39]
+    """
+    tail = (1 - level) / 2
+    low = chi2.ppf(tail, 2 * events) / 2 if events else 0.0
+    return float(low), float(chi2.ppf(1 - tail, 2 * events + 2) / 2)

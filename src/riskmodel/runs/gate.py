@@ -15,16 +15,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from riskmodel import models
-from riskmodel.evaluation import Budget, Difference, compare_fixed_lists, list_deployed, sorted_codes
+from riskmodel.evaluation import (
+    Budget,
+    Difference,
+    compare_fixed_lists,
+    list_deployed,
+    poisson_interval,
+    sorted_codes,
+)
+from riskmodel.evaluation.paired_lists import RULE
 from riskmodel.i18n import Message, both, join, same
 from riskmodel.runs.experiment import Experiment, Gate
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS
 from riskmodel.targets import KEY
 
-RULE = "rule"
 LEVEL = 0.95
 REPLICATES = 2000
 MIN_GROUP_EVENTS = 10  # below which a recall says nothing
@@ -243,31 +249,6 @@ def _level(rows: pd.DataFrame, gate: Gate) -> Check:
         "calibration", bool(passed), "calibration", expected=expected, observed=observed, ratio=ratio,
         low=low, high=high, least=gate.calibration[0], most=gate.calibration[1],
     )  # fmt: skip
-
-
-def poisson_interval(events: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact interval of a number of events.
-
-    Parameters
-    ----------
-    events
-        How many happened.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    tuple of float
-        Least and most of the expected number, after Garwood (1936).
-
-    Examples
-    --------
-    >>> [round(end, 2) for end in poisson_interval(10)]
-    [4.8, 18.39]
-    """
-    tail = (1 - level) / 2
-    low = chi2.ppf(tail, 2 * events) / 2 if events else 0.0
-    return float(low), float(chi2.ppf(1 - tail, 2 * events + 2) / 2)
 
 
 def _groups(rows: pd.DataFrame, gate: Gate) -> Check:

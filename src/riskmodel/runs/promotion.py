@@ -16,12 +16,12 @@ import pandas as pd
 
 from riskmodel.data import County
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.evaluation import Budget, Difference, compare_fixed_lists, list_at_budget
+from riskmodel.evaluation import Budget, Difference, compare_fixed_lists, list_at_budget, poisson_interval
 from riskmodel.i18n import LANGUAGES, Message, join
 from riskmodel.runs import tracking
 from riskmodel.runs.experiment import Experiment
 from riskmodel.runs.fitting import run_experiment
-from riskmodel.runs.gate import LEVEL, MIN_GROUP_EVENTS, Check, poisson_interval
+from riskmodel.runs.gate import LEVEL, MIN_GROUP_EVENTS, Check
 from riskmodel.runs.run import Run
 from riskmodel.runs.tracking import RegisteredModel
 
