@@ -548,3 +548,38 @@ def test_a_fall_before_a_split_is_the_parents() -> None:
     assert set(targets.build_cohorts(without, "fell_before", "2021-12-31")["household_id"]) == {"p"}
     assert not len(targets.build_cohorts(split, "fell_before", "2021-12-31"))
     assert set(targets.build_cohorts(split, "never_below", "2021-12-31")["household_id"]) == {"p", "c1"}
+
+
+def test_newly_flagged_is_a_type_that_first_holds_within_the_window() -> None:
+    """A cost that throws a household back is seen though its income ends above the line."""
+    frames = people(["thrown", "stays", "poor"])
+    frames["income"] = wages(
+        {
+            "thrown": {"2019": 700, "2020": 700, "2021": 700},
+            "stays": {"2019": 900, "2020": 900, "2021": 900},
+            "poor": {"2019": 300, "2020": 300, "2021": 900},
+        }
+    )
+    frames["spending"] = pd.DataFrame(
+        {"household_id": ["thrown"], "month": ["2020-03"], "category": ["medical"], "amount": [30000]}
+    )
+    frames["risk_events"] = pd.DataFrame(
+        {
+            "household_id": ["thrown", "poor"],
+            "date": ["2020-03-10", "2019-03-10"],
+            "cause": ["illness", "illness"],
+        }
+    )
+    about = About(data_through="2021-12-31")
+    county = from_frames(frames, about=about)
+    found = targets.build_targets(county, "2019-12-31", 12, ["newly_flagged"])
+    labels = {h: value(found, h, "label_newly_flagged") for h in ("thrown", "stays", "poor")}
+    assert labels == {"thrown": 1, "stays": 0, "poor": None}  # poor: found on the day already
+    # Its year ends at 8400 a head: the other event does not see it.
+    assert value(targets.build_targets(county, "2019-12-31", 12), "thrown") == 0
+    assert found.set_index("household_id").loc["poor", "label_reason"] == "flagged_already"
+    # On a day before the window was over nothing of it was known.
+    early = targets.build_targets(county, "2019-12-31", 12, ["newly_flagged"], known_by="2020-12-30")
+    assert early["label"].isna().all()
+    with pytest.raises(UsageError, match="horizon of months"):
+        targets.build_targets(county, "2019-12-31", Horizon(months=12, next=True), ["newly_flagged"])

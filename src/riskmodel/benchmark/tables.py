@@ -315,6 +315,7 @@ EVENTS = {
     "below_line": "event_below_line",
     "identified": "event_identified",
     "confirmed": "event_confirmed",
+    "newly_flagged": "event_newly_flagged",
     "poor_next_year": "event_poor_next_year",
 }
 

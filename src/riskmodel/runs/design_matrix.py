@@ -237,7 +237,9 @@ def labelled_rows(
     labels = labels.assign(y=labels["label"].astype(float), **at_lines)
     labels = labels[[*KEY, "y", "real_horizon_months", "label_reason", *at_lines]]
     at_days = tables.rows["as_of"].isin(pd.to_datetime(list(days)))
-    return tables.rows[at_days].merge(labels, on=KEY, how="left", validate="one_to_one")
+    out = tables.rows[at_days].merge(labels, on=KEY, how="left", validate="one_to_one")
+    # Whom the rules have found at as-of cannot be found for the first time: at risk are the others.
+    return out[out["label_reason"].ne(targets.FLAGGED_ALREADY)].reset_index(drop=True)
 
 
 def fold_rows(

@@ -113,7 +113,9 @@ def label_events(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
     `riskmodel.targets.build_targets` where a household was split in its window.
     """
     tables = {"identified": "monitoring", "confirmed": "visits", "below_line": "income"}
-    known = tuple(event for event in targets.EVENTS if county.has(tables[event]))
+    # Asking the rule set through a whole window costs several verdicts: only where it is the question.
+    asked = [event for event in targets.EVENTS if event in tables or event in exp.events]
+    known = tuple(event for event in asked if county.has(tables.get(event, "income")))
     labels = targets.build_targets(county, days, exp.horizon, known, exp.ruleset, params=exp.params)
     columns = {f"label_{event}": labels[f"label_{event}"].astype(float) for event in known}
     if labels["split"].any():

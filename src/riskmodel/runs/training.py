@@ -438,7 +438,7 @@ def _comparison_notes(evaluation: Evaluation, exp: Experiment) -> list[dict[str,
     applies = {
         "weighted": weighted,
         "visited only": "confirmed" in exp.events and not weighted,
-        "rule's own label": "identified" in exp.events,
+        "rule's own label": bool({"identified", "newly_flagged"} & set(exp.events)),
     }
     return [*evaluation.notes, *(both(f"runs.notes.{key}") for key, true in applies.items() if true)]
 

@@ -1,6 +1,7 @@
 """Labels (what happened after as-of) and cohorts (who was at risk at as-of)."""
 
 from riskmodel.targets.cohorts import COHORTS, build_cohorts, count_unknown_incomes
+from riskmodel.targets.flag_outcomes import FLAGGED_ALREADY
 from riskmodel.targets.income_outcomes import below_line_outcomes, label_at
 from riskmodel.targets.labels import (
     END_OF_TIME,
@@ -16,6 +17,7 @@ __all__ = [
     "COHORTS",
     "END_OF_TIME",
     "EVENTS",
+    "FLAGGED_ALREADY",
     "KEY",
     "Event",
     "Horizon",

@@ -7,6 +7,8 @@ was fully seen and none did, and null otherwise: never 0 for what nobody could s
 * ``below_line``: per-capita net income of the accounting period that ends with the window is below the line
   of the rule set then (`riskmodel.targets.income_outcomes`).
 * ``confirmed``: a home check confirmed the risk; null for the unvisited.
+* ``newly_flagged``: the rule set finds the household in the window and did not at as-of
+  (`riskmodel.targets.flag_outcomes`). The rule itself decides this event too.
 
 Labels look back on a window that has passed, so they see rows recorded after as-of, up to ``known_by``. They
 follow a household to the number under which it goes on, and to the children of a split.
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import ibis.expr.types as ir
 import numpy as np
@@ -35,11 +37,12 @@ from riskmodel.households import (
     to_date,
     window_end,
 )
+from riskmodel.targets.flag_outcomes import newly_flagged_outcomes
 from riskmodel.targets.income_outcomes import LEFT, OVER, below_line_outcomes, label_at
 from riskmodel.targets.windows import END_OF_TIME, KEY, Horizon, known_later, numbers_at_end
 
-Event = Literal["identified", "below_line", "confirmed"]
-EVENTS: tuple[Event, ...] = ("identified", "below_line", "confirmed")
+Event = Literal["identified", "below_line", "confirmed", "newly_flagged"]
+EVENTS: tuple[Event, ...] = get_args(Event)
 NOT_VISITED, NO_TABLE = "not_visited", "table_absent"
 
 
@@ -65,9 +68,9 @@ def build_targets(
     horizon
         Months within which an event counts.
     events
-        Of ``identified``, ``below_line``, ``confirmed``: any of them gives 1.
+        Of ``identified``, ``below_line``, ``confirmed``, ``newly_flagged``: any of them gives 1.
     ruleset
-        Whose line decides ``below_line``.
+        Whose line decides ``below_line``, and whose types ``newly_flagged``.
     known_by : date, optional
         Rows recorded later are not seen, and windows not over by then are null; everything by default.
     params : dict, optional
@@ -81,8 +84,9 @@ def build_targets(
         One row per ``household_id, as_of``, sorted: ``label`` and ``label_<event>`` (Int8, null where not
         fully observed), ``real_horizon_months`` (differs from the one asked for on totals and ``next``),
         ``label_reason`` (why the label is null: a reason of `riskmodel.households`' ``income_reason``,
-        ``window_not_over``, ``other_people``, ``not_seen_again``, ``not_visited``, ``table_absent`` or
-        ``no_line``), ``label_without_splits`` (null for households that were split in the window), ``split``
+        ``window_not_over``, ``other_people``, ``not_seen_again``, ``not_visited``, ``table_absent``,
+        ``no_line``, ``flagged_already`` or ``not_judged``),
+        ``label_without_splits`` (null for households that were split in the window), ``split``
         (whether it was) and ``split_share`` (of the persons of a split household's children, those below the
         line); and for each of the other lines `label_at`, whether the income was below it.
 
@@ -116,6 +120,8 @@ def build_targets(
             values = below_line_outcomes(county, days, span, seen_by, ruleset, params or {}, line_factors)
             values = values.rename(columns={"reason": "reason_below_line"}).drop(columns="pcni_after")
             out = out.drop(columns=["split", "split_share"])
+        elif event == "newly_flagged":
+            values = newly_flagged_outcomes(county, days, span, seen_by, ruleset, params or {})
         else:
             values = _happened(county, event, out, ends, seen_by)
         out = out.merge(values, on=KEY, how="left", validate="one_to_one")
