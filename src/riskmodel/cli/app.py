@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from riskmodel.cli import county, demo, evaluation, forecast, imports, models, office, province, rules
+from riskmodel.cli.common import USAGE, say
+from riskmodel.cli.language import SpokenGroup
+from riskmodel.errors import UsageError
+from riskmodel.i18n import check_language
 
 app = typer.Typer(
+    cls=SpokenGroup,
     name="riskmodel",
     help="Return-to-poverty risk scores beside the official rules (返贫致贫风险评分).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def begin(
+    lang: Annotated[str | None, typer.Option("--lang", help="zh or en: outputs and messages.")] = None,
+) -> None:
+    """Take the language where it stands before the verb (`riskmodel.cli.language` reads it from the call)."""
+    try:
+        check_language(lang or "en")
+    except UsageError as exc:
+        say(f"riskmodel: {exc}")
+        raise typer.Exit(USAGE) from exc
+
+
 VERBS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
     "simulate": county.simulate,

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hin
 
 import typer
 
-from riskmodel.errors import InputMissing, InputRefused, RiskmodelError, UsageError
-from riskmodel.i18n import counted
+from riskmodel.cli.language import asked_language, message_language
+from riskmodel.errors import InputMissing, InputRefused, RiskmodelError
+from riskmodel.i18n import check_language, counted, translate
 from riskmodel.io import DEFAULT_STORE, ENDINGS, limit_resources, writable
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print a machine-readable
 StoreOption = Annotated[Path, typer.Option("--store", help="MLflow's SQLite file (one for demo and verbs).")]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Folder of tables, or a DuckDB file.")]
 AsOfOption = Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day that is spoken of.")]
-LangOption = Annotated[str, typer.Option("--lang", help="zh or en.")]
+LangOption = Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")]
+_Lang = Annotated[
+    str | None, typer.Option("--lang", help="Of messages, zh or en: by default the system's language.")
+]
 Pseudonymise = Annotated[
     bool,
     typer.Option("--pseudonymise", help="Key ids by HMAC (key in RISKMODEL_PSEUDONYM_KEY), drop names."),
@@ -125,7 +129,6 @@ class ReadingOptions:
 READING = ReadingOptions()
 LIMITS = ("memory", "threads")  # of the process, not of how a county is read
 STORE = DEFAULT_STORE
-LANGUAGES = ("zh", "en")
 # Options that name what a verb writes, and what a file's name may end in; so does an argument OUT, a folder.
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "--out": ENDINGS,
@@ -142,15 +145,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def say(text: str) -> None:
-    """Tell progress, on stderr."""
-    typer.echo(text, err=True)
+    """Tell progress, on stderr, in the language of the call."""
+    typer.echo(translate(text, message_language()), err=True)
 
 
 def verb(function: F) -> F:
     """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
 
     A parameter of the type `ReadingOptions` becomes that type's options on the command line; a verb without
-    one takes ``--memory`` and ``--threads`` alone, unless it is a `light_verb`.
+    one takes ``--memory`` and ``--threads`` alone, unless it is a `light_verb`. One that writes nothing in
+    either language takes ``--lang`` too, for its messages; given before the verb, it is the verb's.
 
     Anything else that is raised is a fault of ours: it is named in one line too (an office gains nothing
     from a traceback), and RISKMODEL_DEBUG=1 shows the whole. Where an output (`OUTPUTS`) or the store
@@ -167,15 +171,21 @@ def light_verb(function: F) -> F:
 def _as_verb(function: F, *, limits: bool) -> F:
     parameters, reading = _parameters(function)
     own = [] if reading is not None or not limits else _limit_parameters()
+    spoken = any(p.name == "lang" for p in parameters)
+    language = [] if spoken else [_language_parameter()]
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         _WARNED.set([])
+        if (asked := asked_language()) is not None:
+            kwargs["lang"] = asked
+        lang = kwargs.get("lang") if spoken else kwargs.pop("lang", None)
         given = {p.name: kwargs.pop(p.name, None) for p in own}
         if reading is not None:
             kwargs[reading] = ReadingOptions(**{n: kwargs.pop(n) for n in asdict(READING) if n in kwargs})
             given = {n: getattr(kwargs[reading], n) for n in LIMITS}
         try:
+            check_language(lang or "en")
             if given:
                 limit_resources(**given)
             _refuse_early(function, kwargs)
@@ -193,7 +203,7 @@ def _as_verb(function: F, *, limits: bool) -> F:
             say(f"riskmodel: a fault of ours: {type(exc).__name__}: {exc}; RISKMODEL_DEBUG=1 shows where")
             raise typer.Exit(OUR_FAULT) from exc
 
-    wrapped.__signature__ = inspect.Signature([*parameters, *own])  # type: ignore[attr-defined]
+    wrapped.__signature__ = inspect.Signature([*parameters, *own, *language])  # type: ignore[attr-defined]
     return wrapped  # type: ignore[return-value]
 
 
@@ -214,13 +224,15 @@ def _limit_parameters() -> list[inspect.Parameter]:
     return [p for p in _parameters(ReadingOptions)[0] if p.name in LIMITS]
 
 
+def _language_parameter() -> inspect.Parameter:
+    return inspect.Parameter("lang", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Lang)
+
+
 def _refuse_early(function: Callable[..., Any], given: dict[str, Any]) -> None:
     """Refuse what every verb takes and none can use, before any work is done."""
     for name, (folder, endings) in _outputs(function).items():
         if isinstance(given.get(name), Path):
             writable(given[name], folder=folder, endings=endings)
-    if given.get("lang") not in (None, *LANGUAGES):
-        raise UsageError(f"language {given['lang']!r} is unknown; allowed: {', '.join(LANGUAGES)}")
     if isinstance(given.get("store"), Path):
         _can_stand(given["store"])
 

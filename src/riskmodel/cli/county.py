@@ -41,7 +41,7 @@ def check(
         "out/check"
     ),
     reading: ReadingOptions = READING,
-    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    lang: Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")] = "zh",
     ruleset: Annotated[
         list[str] | None,
         typer.Option(

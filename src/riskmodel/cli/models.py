@@ -294,7 +294,7 @@ def bench(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="Panels at once, a core each.")] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="A small size that only shows the path.")] = False,
-    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "en",
+    lang: Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")] = "en",
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:

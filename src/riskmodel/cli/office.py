@@ -311,7 +311,7 @@ def month(
     names: NamesOption = None,
     measures: MeasuresOption = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
-    lang: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
+    lang: Annotated[str | None, typer.Option("--lang", help="zh or en: outputs and messages.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
     store: StoreOption = STORE,
     reading: ReadingOptions = READING,
@@ -343,7 +343,7 @@ def months(
         Path | None, typer.Option("--data", metavar="DATA", help="Finds scores under earlier numbers too.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
-    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    lang: Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")] = "zh",
     as_json: JsonFlag = False,
 ) -> None:
     """Say what made each month, or the scores of households month by month, exactly as made then."""

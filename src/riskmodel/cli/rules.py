@@ -37,7 +37,7 @@ def rules(
     page: Annotated[Path | None, typer.Option("--page", metavar="DIR", help="The page of rules.")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="HOUSEHOLD", help="Why?")] = None,
     listing: Annotated[bool, typer.Option("--list", help="What rule sets there are.")] = False,
-    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    lang: Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")] = "zh",
     reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
@@ -144,7 +144,7 @@ def ledger(
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path("out/ledger"),
     check: Annotated[Path | None, typer.Option("--check", metavar="FILE", help="A published ledger.")] = None,
-    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    lang: Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")] = "zh",
     reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:

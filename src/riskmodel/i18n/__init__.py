@@ -21,12 +21,14 @@ from riskmodel.i18n.catalogue import (
     text,
 )
 from riskmodel.i18n.nouns import Nouns, every_noun, nouns_of
+from riskmodel.i18n.sentences import Sentences, sentences_of, translate
 
 __all__ = [
     "LANGUAGES",
     "Language",
     "Message",
     "Nouns",
+    "Sentences",
     "Words",
     "both",
     "check_language",
@@ -38,6 +40,8 @@ __all__ = [
     "pair",
     "same",
     "section",
+    "sentences_of",
     "subjects",
     "text",
+    "translate",
 ]

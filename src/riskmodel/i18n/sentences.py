@@ -1,0 +1,200 @@
+"""Sentences that the code writes in English, in Chinese: matched with templates of the catalogue.
+
+Errors, progress and help stand in the code as English sentences. Their Chinese stands in the catalogue as
+lists of ``{zh: …, en: …}``, where ``en`` has named places for what the code fills in (as in gettext, the
+English is the key). A sentence is read back by its template, and what fills the places is translated in turn:
+``{rows:row|rows} rejected`` finds both "1 row rejected" and "3 rows rejected".
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+from riskmodel.i18n.catalogue import Language, entries, section, subjects
+
+# The subjects that hold sentences of the code, those of every day first.
+SENTENCES = ("cli",)
+_JOINTS = (("; ", "；"), (": ", "："))
+# A phrase of another subject is looked for only if that much of it is fixed: "{a}: {b}" is in any sentence.
+_LETTERS = 12
+
+
+@dataclass
+class _Template:
+    """One sentence with places, and how it is found."""
+
+    en: str
+    zh: str
+    fixed: tuple[str, ...] = field(init=False)
+    letters: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = list(string.Formatter().parse(self.en))
+        self.fixed = tuple(text for text, _, _, _ in parts if text)
+        self.letters = sum(c.isalpha() for text in self.fixed for c in text)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What the sentence looks like when its places are filled."""
+        out, seen = [], set()
+        for text, name, spec, _ in string.Formatter().parse(self.en):
+            out.append(re.escape(text))
+            if name is None:
+                continue
+            if name in seen:
+                out.append(f"(?P={name})")
+                continue
+            seen.add(name)
+            if "|" in (spec or ""):
+                *_, one, many = ["", *str(spec).split("|")]
+                out.append(rf"(?P<{name}>\S+) (?:{re.escape(many)}|{re.escape(one)})")
+            else:
+                out.append(f"(?P<{name}>.*?)")
+        return re.compile("".join(out), re.DOTALL)
+
+    def match(self, sentence: str) -> dict[str, str] | None:
+        """Return what fills the places, if this is the sentence."""
+        if any(text not in sentence for text in self.fixed):
+            return None
+        found = self.pattern.fullmatch(sentence)
+        return found.groupdict() if found else None
+
+
+class Sentences:
+    """Templates of sentences in both languages, to translate English into Chinese.
+
+    Parameters
+    ----------
+    templates
+        ``{"zh": …, "en": …}``, with the same places.
+
+    Examples
+    --------
+    >>> found = Sentences([{"en": "{path}: no such file", "zh": "{path}：没有这个文件"}])
+    >>> found.chinese("a.csv: no such file")
+    'a.csv：没有这个文件'
+    >>> found.chinese("something else") is None
+    True
+    """
+
+    def __init__(self, templates: Iterable[Mapping[str, str]]) -> None:
+        self._whole: dict[str, str] = {}
+        with_places = []
+        for words in templates:
+            one = _Template(words["en"], words["zh"])
+            if len(one.fixed) == 1 and one.fixed[0].replace("{", "{{").replace("}", "}}") == one.en:
+                self._whole.setdefault(one.fixed[0], one.zh.replace("{{", "{").replace("}}", "}"))
+            elif one.letters:
+                with_places.append(one)
+        # The template that has most in common with a sentence is its own.
+        self._with_places = sorted(with_places, key=lambda one: -one.letters)
+
+    def chinese(self, sentence: str) -> str | None:
+        """Return the sentence in Chinese; None where nothing is known of it.
+
+        Parameters
+        ----------
+        sentence
+            English, places filled. Lines, and what semicolons and colons part, are tried one by one where
+            the whole is unknown.
+
+        Returns
+        -------
+        str or None
+            Chinese; what is unknown in it stays as it is.
+        """
+        if not sentence.strip():
+            return None
+        whole = self._one(sentence)
+        if whole is not None:
+            return whole
+        if "\n" in sentence:
+            return self._parts(sentence, "\n", "\n")
+        for joint, written in _JOINTS:
+            if joint in sentence and (found := self._parts(sentence, joint, written)) is not None:
+                return found
+        return None
+
+    def _one(self, sentence: str) -> str | None:
+        """Return a sentence that a template or a whole entry stands for."""
+        core = sentence.strip(" ")
+        if core in self._whole:
+            return sentence.replace(core, self._whole[core])
+        if "\n" in sentence:
+            return None
+        for template in self._with_places:
+            values = template.match(sentence)
+            if values is not None:
+                known = {name: self.chinese(value) or value for name, value in values.items()}
+                return "".join(_filled(template.zh, known))
+        return None
+
+    def _parts(self, sentence: str, joint: str, written: str) -> str | None:
+        """Translate what a joint parts; a colon parts only once, so that a path or an id stays whole."""
+        parts = sentence.split(joint, 1 if joint == ": " else -1)
+        found = [self.chinese(part) for part in parts]
+        if all(one is None for one in found):
+            return None
+        return written.join(one or part for one, part in zip(found, parts, strict=True))
+
+
+def _filled(template: str, values: Mapping[str, str]) -> Iterator[str]:
+    for text, name, _, _ in string.Formatter().parse(template):
+        yield text
+        if name is not None:
+            yield values[name]
+
+
+def translate(sentence: str, language: Language) -> str:
+    """Return a sentence that the code wrote in English, in the language asked for.
+
+    Parameters
+    ----------
+    sentence
+        An error, a warning, a line of progress, a text of help.
+    language
+        Which language.
+
+    Returns
+    -------
+    str
+        The sentence; what no catalogue knows stays English.
+
+    Examples
+    --------
+    >>> translate("a.csv: no such file", "zh")
+    'a.csv：没有这个文件'
+    >>> translate("a.csv: no such file", "en")
+    'a.csv: no such file'
+    """
+    if language == "en":
+        return sentence
+    return _sentences().chinese(sentence) or _phrases().chinese(sentence) or sentence
+
+
+def sentences_of(key: str) -> Sentences:
+    """Return the sentences of one part of the catalogue: of help alone, say."""
+    return Sentences(words for _, words in entries(section(key), key))
+
+
+@cache
+def _sentences() -> Sentences:
+    return Sentences(words for subject in SENTENCES for _, words in entries(section(subject), subject))
+
+
+@cache
+def _phrases() -> Sentences:
+    """Every other subject: sentences that computing layers say in both languages, written in English."""
+    every = [words for name in subjects() if name not in SENTENCES for words in _words(name)]
+    return Sentences(words for words in every if _Template(words["en"], "").letters >= _LETTERS)
+
+
+def _words(subject: str) -> Iterator[Any]:
+    for _, words in entries(section(subject), subject):
+        if words["en"] != words["zh"]:
+            yield words
