@@ -31,6 +31,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("planning",),
     ("evaluation", "explanation"),
     ("runs",),
+    ("cases",),
     ("scoring",),
     ("presentation",),
     ("simulate",),
@@ -94,6 +95,33 @@ def test_nothing_that_runs_an_office_imports_the_simulator() -> None:
         for part, path in modules()
         for name in imported(path)
         if name.startswith("riskmodel.simulate") and part not in LABORATORY
+    ]
+    assert not wrong, wrong
+
+
+# What a case file is made of: by construction no score, model or forecast can enter it.
+OF_CASES = {
+    "cases",
+    "rules",
+    "rule_files",
+    "register",
+    "households",
+    "data",
+    "io",
+    "i18n",
+    "grids",
+    "errors",
+    "version",
+}
+
+
+def test_a_score_cannot_enter_a_case_file() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for part, path in modules()
+        if part == "cases"
+        for name in imported(path)
+        if name.startswith("riskmodel.") and name.split(".")[1] not in OF_CASES
     ]
     assert not wrong, wrong
 
