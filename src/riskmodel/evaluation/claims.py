@@ -6,7 +6,7 @@ have seen as much. Only the difference to the best of those says that learning h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,12 +15,9 @@ from riskmodel.evaluation.compare import baseline_words, compare
 from riskmodel.evaluation.lists import Budget
 from riskmodel.evaluation.paired_lists import RULE
 from riskmodel.i18n import Message
-from riskmodel.models import model_names
+from riskmodel.models import model_names, simple_orders
 
 SEES_MORE, LEARNING = "sees_more", "learning"
-# Orders on the very records that models learn from: distance at the run rate, three run rates, last year's
-# income, the village's own rate.
-SIMPLE_ORDERS = ("run_rate", "run_rates", "past_income", "village")
 _FIGURES = (
     "visits", "topped_up", "n_events", "hits_baseline", "hits_model", "recall_baseline", "recall_model",
     "delta_recall", "delta_low", "delta_high", "low_error", "high_error", "method",
@@ -32,7 +29,6 @@ def list_claims(
     budget: Budget | Mapping[str, Any],
     model: str,
     *,
-    orders: Sequence[str] = SIMPLE_ORDERS,
     replicates: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -47,8 +43,6 @@ def list_claims(
         Visits at each as-of date.
     model
         Whose claims they are.
-    orders
-        Simple orders; those that are in the predictions count, the model itself does not.
     replicates, seed, level
         Village resamples and level of the intervals.
 
@@ -59,8 +53,8 @@ def list_claims(
         same rows, which flatters it), ``model, baseline, candidates`` (how many orders there were) and the
         figures of `compare`. Intervals only: the one test is the declared one.
     """
-    here = set(predictions["model"])
-    rivals = [name for name in orders if name in here and name != model]
+    here = sorted(set(predictions["model"]))
+    rivals = [name for name in simple_orders(here) if name not in (RULE, model)]
     against = [(SEES_MORE, RULE, 1)]
     options: dict[str, Any] = {"replicates": replicates, "seed": seed, "level": level}
     if rivals:

@@ -34,6 +34,7 @@ from riskmodel.models.registry import (
     model_entry,
     model_names,
     model_tables,
+    simple_orders,
     takes_line_copies,
     trusted_types,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "model_names",
     "model_tables",
     "scorecard_tables",
+    "simple_orders",
     "takes_line_copies",
     "trusted_types",
     "village_draws",

@@ -6,7 +6,7 @@ models, explanations, charts, tables and documentation read the registry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -266,6 +266,23 @@ def model_names(name: str) -> Words:
         return same(name)
     entry = model_entry(name)
     return {lang: word or entry.words[lang] for lang, word in pair(entry, "sentence").items()}
+
+
+def simple_orders(names: Iterable[str]) -> list[str]:
+    """Return the models that order households without learning from many columns.
+
+    Parameters
+    ----------
+    names
+        Models, such as those of a run; one that is not registered is left out.
+
+    Returns
+    -------
+    list of str
+        Those that an office could do with pencil and paper by the experiment's own rule set, in their order.
+    """
+    entries = [model_entry(name) for name in names if is_model(name)]
+    return [entry.name for entry in entries if entry.simple and not entry.ruleset]
 
 
 def build_model(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> Any:

@@ -102,23 +102,6 @@ class GateResult:
         }
 
 
-def simple_orders(names: Sequence[str]) -> list[str]:
-    """Return the models of a run that order households without learning from many columns.
-
-    Parameters
-    ----------
-    names
-        Models of the run.
-
-    Returns
-    -------
-    list of str
-        Those that an office could do with pencil and paper, by the experiment's own rule set.
-    """
-    entries = [models.model_entry(name) for name in names]
-    return [entry.name for entry in entries if entry.simple and not entry.ruleset]
-
-
 def judge_champion(
     exp: Experiment, predictions: pd.DataFrame, leaks: pd.DataFrame | None = None
 ) -> GateResult:
@@ -145,7 +128,7 @@ def judge_champion(
     chosen nothing; with one test date alone it is the best there, which can only make the gate harder.
     """
     declared = exp.champion
-    simple = [name for name in simple_orders(exp.models) if name != declared]
+    simple = [name for name in models.simple_orders(exp.models) if name != declared]
     if exp.gate is None or models.model_entry(declared).simple:
         return GateResult(declared, declared, None, ())
     latest = predictions["as_of"].max()

@@ -10,7 +10,6 @@ from riskmodel.evaluation import Budget, ModelChoice, choose_models
 from riskmodel.evaluation.list_errors import conditions_in_words
 from riskmodel.evaluation.paired_lists import RULE
 from riskmodel.i18n import Message, join, section
-from riskmodel.runs.assessment import is_simple
 from riskmodel.runs.run import Run
 
 
@@ -34,7 +33,7 @@ def model_choice(run: Run) -> ModelChoice | None:
         Budget(visits=given.get("visits"), share=given.get("share")),
         str(run.declaration["champion"]),
         int(run.declaration["horizon"]["months"]),
-        [name for name in dict.fromkeys(predictions["model"].astype(str)) if is_simple(name)],
+        models.simple_orders(dict.fromkeys(predictions["model"].astype(str))),
     )
 
 
