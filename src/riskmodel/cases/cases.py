@@ -74,7 +74,7 @@ class CaseBook:
     @cached_property
     def raw_steps(self) -> pd.DataFrame:
         """Every step known by the day, those of the log without what was corrected."""
-        tables = steps_of_tables(self.known)
+        tables = steps_of_tables(self.known, without_logged=self.log is not None)
         if self.log is None:
             return tables
         logged = self.log.steps_known(self.known)

@@ -1,14 +1,12 @@
 """What the county's tables say of cases, as steps: one row a step, in the order in which they happened.
 
 Warnings, applications, visits, rows of the procedure, the register and support are read as known at a day.
-Rows of the case log that were written into these tables come from the log alone, which says more of them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskmodel.cases.declaration import declared
@@ -28,13 +26,15 @@ _NOT_TRUE, _TRUE = (
 _ROLES = {"clue": "department", "to_verify": "county"}
 
 
-def steps_of_tables(known: KnownCounty) -> pd.DataFrame:
-    """Return what the tables say, without the rows that a case log wrote there.
+def steps_of_tables(known: KnownCounty, without_logged: bool = False) -> pd.DataFrame:
+    """Return what the tables say.
 
     Parameters
     ----------
     known
         The county as known at a day.
+    without_logged
+        Leave out the rows that a case log wrote there: it says more of them.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def steps_of_tables(known: KnownCounty) -> pd.DataFrame:
         return pd.DataFrame(columns=list(STEP_COLUMNS), dtype=object)
     out = pd.concat(parts, ignore_index=True).reindex(columns=list(STEP_COLUMNS)).astype(object)
     out = out.where(out.notna(), None)
-    out = out[~out["row_id"].astype(str).str.startswith(LOG_ROW)]
+    if without_logged:
+        out = out[~out["row_id"].astype(str).str.startswith(LOG_ROW)]
     return in_order(out.assign(source="table"))
 
 
@@ -123,7 +124,9 @@ def _applications(known: KnownCounty) -> pd.DataFrame:
     rows = _until(_fetch(known, "risk_events", "date", "cause", "channel", "row_id"), known)
     # Other channels say how the office found what is on record: only an application waits for an answer.
     rows = rows[rows["channel"] == "household_application"]
-    return rows.assign(to="clue", role="household")
+    # The office can answer from the day on which it wrote the application down.
+    days = pd.concat([pd.to_datetime(rows["date"]), pd.to_datetime(rows["recorded_on"])], axis=1).max(axis=1)
+    return rows.assign(to="clue", role="household", date=days)
 
 
 def _visits(known: KnownCounty) -> pd.DataFrame:
@@ -132,8 +135,7 @@ def _visits(known: KnownCounty) -> pd.DataFrame:
     )
     words = {"confirmed": "verified", "not_confirmed": "not_confirmed", "absent": "absent"}
     # Which list chose the household is not of the case: a score leaves no trace here, not even as a source.
-    applied = rows.pop("selected_by").eq("application")
-    rows["channel"] = np.where(applied, "household_application", None)
+    rows["channel"] = rows.pop("selected_by").map({"application": "household_application"})
     rows = rows.assign(to=rows.pop("outcome").map(words), role="village")
     decided = rows[(rows["to"] == "verified") & rows["decision"].isin(["no_risk", "pass_on"])]
     after = decided["decision"].map({"no_risk": "not_proposed", "pass_on": "referred"})

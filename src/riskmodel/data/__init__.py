@@ -1,5 +1,6 @@
 """Reading, checking and holding a county's tables."""
 
+from riskmodel.data.append import TITLE_LINES, TableFile, append_rows, guess_delimiter, table_file
 from riskmodel.data.check import FurtherCheck, check_county, later_lines
 from riskmodel.data.compiled import (
     Shape,
@@ -63,6 +64,7 @@ __all__ = [
     "LEAST_SHARE",
     "MAX_REJECTED",
     "SPAN_TABLES",
+    "TITLE_LINES",
     "About",
     "County",
     "DataRefused",
@@ -75,6 +77,8 @@ __all__ = [
     "RawTable",
     "Shape",
     "Source",
+    "TableFile",
+    "append_rows",
     "canonical_schema",
     "cell_text",
     "check_county",
@@ -91,6 +95,7 @@ __all__ = [
     "find_sources",
     "first_month_from",
     "from_frames",
+    "guess_delimiter",
     "header_row",
     "known_name",
     "later_lines",
@@ -109,6 +114,7 @@ __all__ = [
     "secret_key",
     "snapshot_message",
     "store_query",
+    "table_file",
     "table_of",
     "table_words",
     "unfused_selects",

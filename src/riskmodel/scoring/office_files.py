@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from riskmodel.data import (
+    TITLE_LINES,
     cell_text,
     contract,
+    guess_delimiter,
     normal_header,
     open_workbook,
     parse_date,
@@ -40,7 +42,6 @@ HEADERS = {
     "contact": ("contact", "contact_person", "联系人", "帮扶联系人", "帮扶责任人"),
     "phone": ("phone", "telephone", "联系电话", "电话", "手机"),
 }
-TITLE_LINES = 10  # an office puts a title or two above the header
 Row = Sequence[Any]
 
 
@@ -72,11 +73,6 @@ def _csv_rows(path: Path) -> list[Row]:
         raise InputRefused(f"{path.name}: holds bytes that are not {encoding}; save it as CSV UTF-8")
     text = data.decode(encoding)
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=guess_delimiter(text)))
-
-
-def guess_delimiter(text: str) -> str:
-    """Return the sign that stands most often at the head of a CSV file: comma, tab or semicolon."""
-    return max(",\t;", key=text[:4096].count)
 
 
 def find_headers(cells: Row, names: Mapping[str, str]) -> dict[str, int]:
