@@ -267,7 +267,7 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     page = book["核查名单"]
     page.cell(2, [c.value for c in page[1]].index("核查结果") + 1).value = "属实"
     book.save(folder / "worklist.xlsx")
-    asked = {"quota": ("township:30%", "village"), "floor": 0.02, "measures": library}
+    asked = {"quota": ("township:30%", "village"), "floor": 0.02, "measures": library, "split": "township"}
     said: list[str] = []
     made = month.run_month(
         office.data,
@@ -289,8 +289,13 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     assert "属实" in [c.value for c in kept[2]]
     assert "本县措施" in (folder / "visit-sheets.html").read_text(encoding="utf-8")
     # Names stand in the files beside the month and in no file of it, not even in its markers.
-    assert {p.name for p in made.named_lists} == {"worklist.xlsx", "visit-sheets.html"}
-    assert all(p.parent == tmp_path / f"{whole.name}-with-names" for p in made.named_lists)
+    listed = pd.read_parquet(folder / "worklist.parquet")
+    townships = {f"{t}.xlsx" for t in listed.loc[listed["planned"], "township"]}
+    assert {p.name for p in (folder / "townships").glob("*.xlsx")} == townships
+    assert {p.name for p in made.named_lists} == {"worklist.xlsx", "visit-sheets.html", *townships}
+    beside = tmp_path / f"{whole.name}-with-names"
+    assert all(p.is_relative_to(beside) for p in made.named_lists)
+    assert not (beside / "lists").exists()
     assert "王某某" in made.named_lists[1].read_text(encoding="utf-8")
     texts = [c.value for s in openpyxl.load_workbook(made.named_lists[0]) for r in s.iter_rows() for c in r]
     assert "李干部" in texts
@@ -305,6 +310,12 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     assert (again.done, again.named_lists) == ((), ())
     assert (again.settings.quota, again.settings.floor) == (("township:30%", "village"), 0.02)
     assert again.settings.measures == library
+    # A workbook that is open would be found out after all the work: it is before, and nothing is left behind.
+    (folder / "townships" / "~$open.xlsx").touch()
+    (folder / "townships" / "open.xlsx").touch()
+    with pytest.raises(InputMissing, match="请先在 Excel 中关闭 open"):
+        month.run_month(office.data, AS_OF, tmp_path, store=office.store)
+    assert not list(folder.rglob("*.lock"))
     assert month.list_months(tmp_path)["quota"].tolist() == ["township:30%, village"]
 
 
@@ -315,6 +326,9 @@ def test_a_file_that_was_changed_is_made_again(office: Office, whole: Path, tmp_
     again = make(office, tmp_path)
     # The list is made again and, its files being the same bytes, nothing that stands on it.
     assert again.done == ("worklist",)
+    # Whatever stood there is kept: nobody can say what was written in it.
+    assert (folder / "worklist-filled-1.xlsx").read_bytes() == b"opened and spoilt"
+    (folder / "worklist-filled-1.xlsx").unlink()
     assert bytes_of(folder) == bytes_of(whole)
 
 

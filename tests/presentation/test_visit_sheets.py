@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -56,15 +57,20 @@ def test_no_probability_and_no_chance_stands_on_a_sheet(made, tmp_path) -> None:
     text = "".join(found.texts)
     assert "%" not in text
     assert "概率" not in text
-    assert "红" not in text or "走访卡" in text
-    # What is asked fits the causes that are named, and help is said to come after the visit.
-    row = made.planned[made.planned["cause_2"].eq("因病")].iloc[0]
-    assert row["reason_2"] in text
-    assert all(q in text for q in load_measures().questions(["illness"], "zh"))
+    assert "红" not in text
+    assert all(q in text for q in load_measures().questions(["other"], "zh"))
     assert "核查属实后" in text
-    # Why a rule flags is said; what an elimination needs (no_gap) is not for the village.
-    assert "人均纯收入低于监测线" in text
     assert "消除" not in text
+
+
+def test_a_sheet_does_not_tell_why_a_household_is_on_the_list(made, tmp_path) -> None:
+    """No source, no reason of the model, no condition of a rule, no line, no card, no place on the list."""
+    text = "".join(read(presentation.write_visit_sheets(made, tmp_path / "sheets.html")).texts)
+    row = made.planned[made.planned["cause_2"].eq("因病")].iloc[0]
+    assert row["reason_2"] not in text
+    assert not [w for w in ("规则", "模型", "随机", "抽签", "监测线", "走访卡", "走村顺序") if w in text]
+    moved = replace(made, listed=made.listed.assign(selected_by="model", trip=9, urgency="chance"))
+    assert "".join(read(presentation.write_visit_sheets(moved, tmp_path / "moved.html")).texts) == text
 
 
 def test_names_are_on_the_sheet_only_if_given(made, tmp_path) -> None:

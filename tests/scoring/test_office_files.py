@@ -166,16 +166,3 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     # In the office's books the visit stands under the office's own number.
     assert sorted(pd.read_parquet(result.path)["household_id"]) == sorted(plain)
     assert scoring.import_visits(path, data, TODAY, key=key).already == 2
-
-
-def test_a_filled_list_is_put_aside_and_an_empty_or_spoilt_one_is_not(filled, worklist, tmp_path) -> None:
-    before = filled.read_bytes()
-    backup = scoring.back_up_filled_list(filled)
-    assert backup == filled.with_name("list-filled-1.xlsx")
-    assert backup.read_bytes() == before
-    shutil.copy(backup, filled)
-    assert scoring.back_up_filled_list(filled) == filled.with_name("list-filled-2.xlsx")
-    assert scoring.back_up_filled_list(presentation.write_worklist(worklist, filled)) is None
-    filled.write_bytes(b"no workbook")
-    assert scoring.back_up_filled_list(filled) is None
-    assert scoring.back_up_filled_list(tmp_path / "nothing.xlsx") is None

@@ -56,6 +56,10 @@ BeyondOption = Annotated[
         help="Below the line or under watch, and no rule flags it: by score, every second place, or last.",
     ),
 ]
+SplitOption = Annotated[
+    Literal["township", "none"] | None,
+    typer.Option("--split", help="township: a workbook for each, for those who visit: no score, no source."),
+]
 NamesOption = Annotated[
     Path | None, typer.Option("--names", metavar="FILE", help="Names, joined at output, stored nowhere.")
 ]

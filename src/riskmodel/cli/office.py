@@ -23,6 +23,7 @@ from riskmodel.cli.common import (
     Pseudonymise,
     QuotaOption,
     ReadingOptions,
+    SplitOption,
     StoreOption,
     read_people,
     say,
@@ -79,6 +80,7 @@ def worklist(
     by: Annotated[
         Literal["township", "village", "none"], typer.Option("--by", help="A sheet for each.")
     ] = "township",
+    split: SplitOption = None,
     quota: QuotaOption = None,
     floor: Annotated[
         float, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for.")
@@ -98,9 +100,10 @@ def worklist(
     from riskmodel import presentation, scoring
     from riskmodel.explanation import load_measures
     from riskmodel.households import known_county
-    from riskmodel.io import read_table, writable, write_table
+    from riskmodel.io import kept_files, read_table, refuse_open_file, writable, write_table
 
     writable(out, endings=(".xlsx",))
+    refuse_open_file(out)
     people = read_people(names, reading.pseudonymise)
     library = load_measures(measures)
     table = read_table(scores)
@@ -115,12 +118,19 @@ def worklist(
     _warn_of_list(table, county, listed)
     if county is not None and people is not None:
         people = scoring.names_by_current_number(people, known_county(county, listed.as_of))
-    if backup := scoring.back_up_filled_list(out):
-        warn(f"{out} was filled in: kept as {backup}; take it in with riskmodel visits import")
-    presentation.write_worklist(listed, out, lang, people)
+    is_split = split not in (None, "none")
+    presentation.record_list(listed, out.parent, lang, split=is_split)
+    with kept_files() as kept:
+        presentation.write_worklist(listed, out, lang, people)
+        books = out.with_name(f"{out.stem}-townships")
+        townships = presentation.write_township_books(listed, books, lang, people) if is_split else []
+    for path in kept:
+        warn(f"{path} is what was filled in; take it in with riskmodel visits import")
     # Whoever evaluates the visits must know how likely each household was to be on the list.
     chances = write_table(listed.selection, out.with_name(f"{out.stem}-chances.csv"))
     summary: dict[str, object] = {"out": str(out), "chances": str(chances)}
+    if is_split:
+        summary["townships"] = [str(path) for path in townships]
     if sheets is not None:
         page = presentation.write_visit_sheets(listed, sheets.with_suffix(".html"), lang, people, library)
         summary["sheets"] = str(
@@ -303,6 +313,7 @@ def month(
         Literal["township", "village", "none"] | None,
         typer.Option("--by", help="A sheet for each: township."),
     ] = None,
+    split: SplitOption = None,
     quota: QuotaOption = None,
     floor: Annotated[
         float | None, typer.Option("--floor", min=0, max=1, help="Probability a quota asks for: 0.1.")
@@ -322,8 +333,9 @@ def month(
     from riskmodel.explanation import load_measures
 
     options = monthly.MonthOptions(
-        model=model, visits=visits, random_share=random_share, by=by, quota=tuple(quota) if quota else None,
-        floor=floor, beyond=beyond, measures=load_measures(measures) if measures else None, seed=seed,
+        model=model, visits=visits, random_share=random_share, by=by, split=split,
+        quota=tuple(quota) if quota else None, floor=floor, beyond=beyond,
+        measures=load_measures(measures) if measures else None, seed=seed,
         lang=lang,
     )  # fmt: skip
     people = read_people(names, reading.pseudonymise)

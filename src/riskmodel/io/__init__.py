@@ -19,6 +19,15 @@ from riskmodel.io.files import (
     written_files,
 )
 from riskmodel.io.limits import limit_resources, memory_limit, resource_limits
+from riskmodel.io.locks import folder_lock
+from riskmodel.io.office import (
+    keep_office_file,
+    kept_files,
+    office_file,
+    refuse_open_file,
+    refuse_open_files,
+    remove_stale_office_files,
+)
 from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
 from riskmodel.io.registry import Registry
 from riskmodel.io.scratch import ScratchFolder
@@ -41,15 +50,22 @@ __all__ = [
     "first_line",
     "folder",
     "folder_digest",
+    "folder_lock",
     "inputs_digest",
+    "keep_office_file",
+    "kept_files",
     "limit_resources",
     "load_spec",
     "memory_limit",
     "new_workbook",
+    "office_file",
     "parse_spec",
     "read_table",
     "read_yaml",
     "records",
+    "refuse_open_file",
+    "refuse_open_files",
+    "remove_stale_office_files",
     "resource_limits",
     "safe_text",
     "writable",

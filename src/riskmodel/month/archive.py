@@ -32,11 +32,22 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "check": (*READING_FIELDS, "lang"),
     "rules": RULE_FIELDS,
     "score": MODEL_FIELDS,
-    "worklist": ("visits", "random_share", "by", "quota", "floor", "beyond", "seed", "lang", "measures"),
+    "worklist": (
+        "visits",
+        "random_share",
+        "by",
+        "quota",
+        "floor",
+        "beyond",
+        "seed",
+        "lang",
+        "measures",
+        "split",
+    ),
     "report": (*MODEL_FIELDS, "lang"),
     "ledger": ("lang",),
 }
-NO_SHEETS = "none"  # no sheet for each township or village
+NO_SHEETS = "none"  # no sheet or workbook for each township or village
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,8 @@ class MonthOptions:
         As in `riskmodel.scoring.build_worklist`.
     by
         ``township`` or ``village``: a sheet for each; ``none``.
+    split
+        ``township``: a workbook for each as well, for those who visit; ``none``.
     quota
         As `riskmodel.scoring.parse_quotas` takes them; an empty one takes back those of before.
     measures
@@ -63,6 +76,7 @@ class MonthOptions:
     visits: int | None = None
     random_share: float | None = None
     by: str | None = None
+    split: str | None = None
     quota: tuple[str, ...] | None = None
     floor: float | None = None
     beyond: BeyondForecast | None = None
@@ -86,6 +100,7 @@ class MonthSettings(Spec):
     visits: int = Field(ge=1)
     random_share: float = Field(default=0.05, ge=0, le=1)
     by: str = "township"
+    split: str = NO_SHEETS
     quota: tuple[str, ...] = ()
     floor: float = Field(default=QUOTA_FLOOR, ge=0, le=1)
     beyond: BeyondForecast = "score"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,8 +20,11 @@ from riskmodel.i18n import counted
 from riskmodel.io import (
     Checkpoints,
     folder_digest,
+    folder_lock,
     inputs_digest,
+    kept_files,
     read_table,
+    refuse_open_files,
     write_json,
     write_table,
     written_files,
@@ -31,6 +35,7 @@ from riskmodel.runs import LoadedModel, load_model
 
 _LOG = logging.getLogger(__name__)
 LANGS = ("zh", "en")
+TOWNSHIPS = "townships"
 PAGE_ROWS = 20_000  # households on one page; the browser test holds it to that
 StepResult = tuple[list[Path], dict[str, Any]]  # files written, and what the step reports of itself
 
@@ -128,6 +133,8 @@ def list_visits(context: MonthContext) -> StepResult:
     if len(worklist.planned) < worklist.visits:
         homes = counted(len(worklist.planned), "household")
         context.say(f"warning: {counted(worklist.visits, 'visit')}, but only {homes} to plan for")
+    settings = context.settings
+    presentation.record_list(worklist, context.out, settings.lang, split=settings.split != NO_SHEETS)
     paths = _write_lists(context, context.out, None)
     paths.append(write_table(worklist.selection, context.out / "worklist-chances.csv"))
     paths.append(write_table(worklist.listed, context.out / "worklist.parquet"))
@@ -135,15 +142,20 @@ def list_visits(context: MonthContext) -> StepResult:
 
 
 def _write_lists(context: MonthContext, folder: Path, names: pd.DataFrame | None) -> list[Path]:
-    """Write workbook and visit sheets; back up a filled-in workbook before overwriting it."""
-    lang, target = context.settings.lang, folder / "worklist.xlsx"
-    if backup := scoring.back_up_filled_list(target):
-        context.say(f"note: {target.name} was filled in: kept as {backup}; take it in: visits import")
-    sheets = folder / "visit-sheets.html"
-    return [
-        presentation.write_worklist(context.worklist, target, lang, names),
-        presentation.write_visit_sheets(context.worklist, sheets, lang, names, context.settings.measures),
-    ]
+    """Write workbooks and visit sheets; what an office wrote into one is kept under another name."""
+    settings, worklist = context.settings, context.worklist
+    with kept_files() as kept:
+        paths = [
+            presentation.write_worklist(worklist, folder / "worklist.xlsx", settings.lang, names),
+            presentation.write_visit_sheets(
+                worklist, folder / "visit-sheets.html", settings.lang, names, settings.measures
+            ),
+        ]
+        if settings.split != NO_SHEETS:
+            paths += presentation.write_township_books(worklist, folder / TOWNSHIPS, settings.lang, names)
+    for path in kept:
+        context.say(f"note: {path.name} is what was filled in, kept as {path}; take it in: visits import")
+    return paths
 
 
 def write_named_lists(context: MonthContext, names: pd.DataFrame) -> list[Path]:
@@ -320,20 +332,41 @@ def run_month(
     InputRefused
         If the data cannot be used.
     UsageError
-        If there is no such model, or the number of visits was never said.
+        If there is no such model, the number of visits was never said, or another run works in the month.
+    InputMissing
+        If a workbook of the month is open in a spreadsheet.
     """
     say = say or _LOG.info
     day = to_date(as_of)
     folder = Path(out) / day.isoformat()
-    steps = Checkpoints(folder)
-    steps.remove_partial_files()
     # A mistyped folder must not touch a month that is made already.
     if not Path(data).exists():
         raise InputMissing(f"{data}: no such folder or file")
-    digest = folder_digest(Path(data))
-    resolved, model = archive.resolve_settings(folder, day, options or MonthOptions(), store, **reading)
+    for place in (folder, named_lists_folder(folder)):
+        refuse_open_files(place)
+    with folder_lock(folder, say):
+        return _make_month(
+            Path(data), day, folder, Path(store), options or MonthOptions(), names, say, reading
+        )
+
+
+def _make_month(
+    data: Path,
+    day: dt.date,
+    folder: Path,
+    store: Path,
+    options: MonthOptions,
+    names: pd.DataFrame | None,
+    say: Callable[[str], None],
+    reading: Mapping[str, Any],
+) -> Month:
+    """Do every step that is not done yet."""
+    steps = Checkpoints(folder)
+    steps.remove_partial_files()
+    digest = folder_digest(data)
+    resolved, model = archive.resolve_settings(folder, day, options, store, **reading)
     archive.write_settings(resolved, folder)
-    context = MonthContext(Path(data), folder, Path(store), resolved, say, model)
+    context = MonthContext(data, folder, store, resolved, say, model)
     summaries: dict[str, Any] = {}
     done: list[str] = []
     for number, (name, step) in enumerate(STEP_FUNCTIONS.items(), start=1):

@@ -39,6 +39,7 @@ from riskmodel.presentation.report_input import ReportInput, histories, read_run
 from riskmodel.presentation.report_parts import line_style
 from riskmodel.presentation.rules_page import with_rules, write_rules_page
 from riskmodel.presentation.table import Cell, Column, Row, Table, Words
+from riskmodel.presentation.township_books import record_list, write_township_books
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
 from riskmodel.presentation.workbook import open_workbook
 from riskmodel.presentation.worklist import plan_words, write_worklist
@@ -78,6 +79,7 @@ __all__ = [
     "print_pdf",
     "read_forecast",
     "read_run",
+    "record_list",
     "report_html",
     "report_section",
     "section_html",
@@ -93,6 +95,7 @@ __all__ = [
     "write_report",
     "write_rules_page",
     "write_run_paper",
+    "write_township_books",
     "write_visit_sheets",
     "write_worklist",
     "yields",

@@ -78,6 +78,8 @@ class Column:
         One sentence for the dictionary of a workbook.
     printed : bool
         Whether it belongs to the printed page.
+    several : bool
+        Whether a reader may pick several, parted by semicolons.
     """
 
     heading: Text
@@ -88,6 +90,7 @@ class Column:
     choices: tuple[str, ...] = ()
     meaning: str = ""
     printed: bool = True
+    several: bool = False
 
     @property
     def is_text(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,20 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.errors import UsageError
-from riskmodel.explanation import MeasureLibrary, cause_codes, load_measures
+from riskmodel.explanation import MeasureLibrary, load_measures
 from riskmodel.i18n import Language, check_language
 from riskmodel.io import atomic, records, write_text
 from riskmodel.presentation.page import asset, render
-from riskmodel.presentation.worklist import list_columns, phrase, reasons, rows_in_words
-from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns, join_names
+from riskmodel.presentation.township_books import collector_rows
+from riskmodel.presentation.worklist import list_columns, phrase, rows_in_words
+from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns
 from riskmodel.version import __version__
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")
 PRINT_SECONDS = 300
-FIGURES = ("persons", "registration", "in_register", "card", "pcni", "line", "rule_category", "last_visit",
-           "last_outcome", "due_date")  # fmt: skip
+# What is on record; no line, card, verdict or place on the list, which would tell who chose the household.
+FIGURES = ("persons", "registration", "in_register", "last_visit", "last_outcome", "due_date")
 BLANKS = {"visited_on": False, "visitor": False, "cause": True, "note": True}  # entry to whether it is wide
 
 
@@ -38,9 +39,10 @@ def write_visit_sheets(
 ) -> Path:
     """Write the visit sheets of all planned visits as one HTML page, a printed page a village.
 
-    A sheet carries the household's own figures, the rules' verdict, the model's reasons, what to ask, what
-    could help if the visit confirms, and room for the finding. It carries no probability and nothing of
-    what would take a household off the list: it is read in the village.
+    A sheet carries what is on record of the household, what to ask, what could help if the visit confirms,
+    and room for the finding, in one layout for everybody. It tells nothing of why a household is on the list
+    (no source, chance, probability, reason of the model, verdict or line) and nothing of what would take it
+    off: it is read in the village, and what a visit confirms must not depend on who was chosen by a score.
 
     Parameters
     ----------
@@ -68,19 +70,16 @@ def visit_sheets_html(
     worklist: Worklist, lang: Language, names: pd.DataFrame | None, library: MeasureLibrary
 ) -> str:
     """Return the sheets as HTML text."""
-    rows = join_names(worklist.planned, names).sort_values(["township", "trip", "village", "position"])
+    rows = collector_rows(worklist, names)
     shown = records(rows_in_words(rows, list_columns(rows), lang))
     title = phrase("title", lang, as_of=worklist.as_of.isoformat())
     of_village: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    trips: dict[tuple[str, str], int] = {}
-    for row, words, why in zip(records(rows), shown, reasons(rows, lang), strict=True):
+    for row, words in zip(records(rows), shown, strict=True):
         place = (row["township"], row["village"])
-        trips.setdefault(place, int(row["trip"]))
-        of_village.setdefault(place, []).append(_household(row, words, why, lang, library))
+        of_village.setdefault(place, []).append(_household(row, words, lang, library))
     villages = []
     for (township, village), homes in of_village.items():
-        trip = trips[township, village]
-        head = phrase("sheet_head", lang, n=len(homes), trip=trip, title=title)
+        head = phrase("sheet_head", lang, n=len(homes), title=title)
         villages.append({"title": f"{township}　{village}", "head": head, "households": homes})
     html = render(
         "visit-sheets.html.j2", lang=lang, version=__version__, kind="visit sheets", single=True, title=title,
@@ -93,24 +92,19 @@ def visit_sheets_html(
 def _household(
     row: Mapping[Any, Any],
     shown: Mapping[Any, Any],
-    why: Sequence[str],
     lang: Language,
     library: MeasureLibrary,
 ) -> dict[str, Any]:
-    causes = cause_codes((row.get(f"cause_{k}") for k in (1, 2, 3)), lang) or ["other"]
+    causes = ["other"]  # what the model sees is not for the village
     measures = ("、" if lang == "zh" else ", ").join(library.measures(causes, lang))
     note = library.note.zh if lang == "zh" else library.note.en
     parts: list[dict[str, Any]] = []
-    if shown.get("rule_conditions"):
-        parts.append({"title": _column("rule_conditions", lang), "text": str(shown["rule_conditions"])})
-    if why:
-        parts.append({"title": phrase("sheet_why", lang), "tag": "ol", "lines": why})
     questions = library.questions(causes, lang)
     parts.append({"title": phrase("sheet_ask", lang), "tag": "ul", "lines": questions})
     parts.append({"title": phrase("sheet_help", lang), "text": measures, "note": note})
     return {
         "title": f"{row['position']}. {row['household_id']}",
-        "beside": "　".join(str(shown[n]) for n in (*NAME_COLUMNS, "group", "selected_by") if shown.get(n)),
+        "beside": "　".join(str(shown[n]) for n in (*NAME_COLUMNS, "group") if shown.get(n)),
         "figures": [(_column(n, lang), _figure(v)) for n in FIGURES if (v := shown.get(n)) is not None],
         "parts": [{"text": "", "note": "", **part} for part in parts],
     }

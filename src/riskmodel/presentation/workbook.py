@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.i18n import Language, Nouns, text
-from riskmodel.io import atomic, new_workbook, safe_text, write_cell
+from riskmodel.io import new_workbook, office_file, safe_text, write_cell
 from riskmodel.presentation.table import ENTRIES, Cell, Column, Row, Table, Value, in_language
 
 A4 = 9  # Excel's paper code
@@ -107,8 +107,8 @@ def wrapped_lines(text: str, width: int) -> int:
 def open_workbook(
     path: str | Path, language: Language, created: dt.date, nouns: Nouns | None = None, **properties: str
 ) -> Iterator[Workbook]:
-    """Give a workbook that replaces the file once the body ends well; equal content, equal bytes."""
-    with atomic(path) as temporary, new_workbook(temporary, created, **properties) as book:
+    """Give a workbook that replaces ours, never an office's; equal content gives equal bytes."""
+    with office_file(path) as temporary, new_workbook(temporary, created, **properties) as book:
         yield Workbook(book, language, nouns)
 
 
@@ -293,9 +293,11 @@ class Workbook:
                 rule = {"validate": "date", "criteria": ">=", "value": earliest}
             else:
                 continue
-            hint = hints[column.kind]
+            hint = hints.get(column.key, hints[column.kind])
             named = {"input_title": self.said(column.heading)}
             rule |= {**named, "input_message": hint, "error_message": hint}
+            if column.several:
+                rule["error_type"] = "information"  # a text of several is none of the list
             sheet.data_validation(1, j, last, j, rule)
 
 

@@ -24,11 +24,13 @@ from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table
 from riskmodel.rules import RuleSet, dropped_in_words
 from riskmodel.scoring import (
     ENTRY_KINDS,
+    LIST_PROPERTIES,
     RECORD_COLUMNS,
     Worklist,
     code_words,
     declared_columns,
     join_names,
+    list_log,
 )
 from riskmodel.scoring import Column as ListColumn
 
@@ -278,8 +280,9 @@ def write_worklist(
     with open_workbook(
         target, language, worklist.as_of, worklist.nouns, title=title, author="riskmodel"
     ) as book:
-        # A filled list says by itself of which day it is (`riskmodel visits import`).
-        book.book.set_custom_property("riskmodel_as_of", day, "text")
+        # A filled list says by itself which list it is (`riskmodel visits import`).
+        for name, value in (("list", list_log(worklist).id), ("as_of", day), ("lang", language)):
+            book.book.set_custom_property(LIST_PROPERTIES[name], value, "text")
         _write_sheets(book, worklist, title, names)
     return target
 
@@ -288,7 +291,7 @@ def _write_sheets(book: Workbook, worklist: Worklist, title: str, names: pd.Data
     lang = book.language
     # Names of the fixed sheets come first: a township called like one of them gets a number.
     fixed = {key: book.name(book.said(name)) for key, name in section("worklist.sheets", lang).items()}
-    hints = {"pick": book.said(phrase("pick_hint", lang)), "date_entry": book.said(phrase("date_hint", lang))}
+    hints = list_hints(book)
     footer = book.said(phrase("page", lang))
     lists = _lists(worklist, names)
     _, whole, own_columns = lists[0]
@@ -349,16 +352,27 @@ def _lists(
     return out
 
 
-def _list_table(rows: pd.DataFrame, columns: list[ListColumn], words: pd.DataFrame, lang: Language) -> Table:
-    """Return a list as a table: who waits is tinted, a chance that is no forecast is printed in grey."""
+def list_hints(book: Workbook) -> dict[str, str]:
+    """Return what a spreadsheet says of cells to be filled in, by kind of column; ``cause`` has its own."""
+    words = {"pick": "worklist.words.pick_hint", "date_entry": "worklist.words.date_hint",
+             "cause": "township_books.several_hint"}  # fmt: skip
+    return {name: book.said(text(key, book.language)) for name, key in words.items()}
+
+
+def list_headings(columns: list[ListColumn], lang: Language) -> list[Column]:
+    """Return the declared columns as columns of a table, with what may be chosen."""
     choices = code_words(lang)
-    heads = [
+    return [
         Column(
-            c.text(lang), c.kind, key=c.id, width=c.width, printed=c.printed,
+            c.text(lang), c.kind, key=c.id, width=c.width, printed=c.printed, several=c.several,
             choices=tuple(choices[c.choices].values()) if c.choices else (),
         )
         for c in columns
     ]  # fmt: skip
+
+
+def _list_table(rows: pd.DataFrame, columns: list[ListColumn], words: pd.DataFrame, lang: Language) -> Table:
+    """Return a list as a table: who waits is tinted, a chance that is no forecast is printed in grey."""
     waiting = ~rows["planned"].to_numpy(dtype=bool) if "planned" in rows else [False] * len(rows)
     beyond = ~rows["in_cohort"].eq(True).to_numpy() if "in_cohort" in rows else [False] * len(rows)
     pale = [c.id in FORECAST_COLUMNS for c in columns]
@@ -370,7 +384,8 @@ def _list_table(rows: pd.DataFrame, columns: list[ListColumn], words: pd.DataFra
         )
         for values, waits, no_forecast in zip(shown, waiting, beyond, strict=True)
     ]
-    return Table(heads, table_rows, labels=[c.id for c in columns].index(FROZEN_THROUGH) + 1)
+    labels = [c.id for c in columns].index(FROZEN_THROUGH) + 1
+    return Table(list_headings(columns, lang), table_rows, labels=labels)
 
 
 def summary_lines(worklist: Worklist, lang: Language) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from riskmodel.data import County, DataRefused, check_county
 from riskmodel.errors import InputRefused, RiskmodelError
 from riskmodel.features import FeatureSet
 from riskmodel.households import KnownCounty, dates_outside_records, known_county
-from riskmodel.io import Checkpoints, read_table, write_table
+from riskmodel.io import Checkpoints, keep_office_file, read_table, write_table
 from riskmodel.province.counties import CountySource
 from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel
@@ -218,7 +218,7 @@ def _remove_earlier(steps: Checkpoints) -> None:
     if (before := steps.read(STEP)) is None:
         return
     steps.path(STEP).unlink()
-    scoring.back_up_filled_list(steps.root / LIST)
+    keep_office_file(steps.root / LIST)
     for name in before["files"]:
         (steps.root / name).unlink(missing_ok=True)
 

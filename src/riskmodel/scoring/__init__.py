@@ -1,10 +1,10 @@
 """Scores, the worklist, returned visits and monitoring."""
 
+from riskmodel.scoring.list_log import LIST_PROPERTIES, ListLog, list_log, write_list_log
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
 from riskmodel.scoring.office_files import (
     NAME_COLUMNS,
     FilledList,
-    back_up_filled_list,
     join_names,
     names_by_current_number,
     pseudonymise_names,
@@ -35,6 +35,7 @@ from riskmodel.scoring.worklist import (
 
 __all__ = [
     "ENTRY_KINDS",
+    "LIST_PROPERTIES",
     "NAME_COLUMNS",
     "QUOTA_FLOOR",
     "RECORD_COLUMNS",
@@ -42,10 +43,10 @@ __all__ = [
     "BeyondForecast",
     "Column",
     "FilledList",
+    "ListLog",
     "MonitoringResult",
     "VisitImport",
     "Worklist",
-    "back_up_filled_list",
     "build_worklist",
     "code_words",
     "compare_outcomes",
@@ -53,6 +54,7 @@ __all__ = [
     "explain",
     "import_visits",
     "join_names",
+    "list_log",
     "log_scores",
     "measure_drift",
     "monitor",
@@ -66,4 +68,5 @@ __all__ = [
     "score_in_languages",
     "scoring_warnings",
     "selection_probabilities",
+    "write_list_log",
 ]

@@ -11,7 +11,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -454,31 +453,3 @@ def _without_repeats(visits: list[Visit]) -> tuple[list[Visit], list[Problem]]:
         reason = fault("twice", day=first.date, cells=cells)
         problems.append(Problem(first.cell, first.household_id, "outcome", first.outcome, reason))
     return distinct, problems
-
-
-def back_up_filled_list(path: str | Path) -> Path | None:
-    """Rename a workbook that somebody has written findings into, before a new list takes its place.
-
-    Parameters
-    ----------
-    path
-        Where a list is about to be written.
-
-    Returns
-    -------
-    Path or None
-        The backup, ``…-filled-1.xlsx`` or the next free one; None where there is nothing to keep: no
-        file, no list, or a list without an entry.
-    """
-    source = Path(path)
-    if not source.is_file():
-        return None
-    try:
-        filled = read_filled_list(source)
-    except InputRefused:
-        # Not a list, or no longer one that anything can be read from: nothing was written down in it.
-        return None
-    if not (filled.visits or filled.problems):
-        return None
-    names = (source.with_name(f"{source.stem}-filled-{n}{source.suffix}") for n in count(1))
-    return source.rename(next(name for name in names if not name.exists()))

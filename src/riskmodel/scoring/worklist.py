@@ -398,6 +398,7 @@ class Column(Words):
     kind: Kind
     width: int
     printed: bool = True
+    several: bool = False
     choices: str | None = None
     meaning: Words
 
