@@ -8,8 +8,8 @@ import pytest
 
 from riskmodel.errors import InputMissing
 from riskmodel.io import (
+    collect_backups,
     keep_office_file,
-    kept_files,
     office_file,
     refuse_open_file,
     refuse_open_files,
@@ -24,7 +24,7 @@ def write(path: Path, content: bytes) -> None:
 
 def test_ours_is_replaced_and_anything_else_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "list.xlsx"
-    with kept_files() as kept:
+    with collect_backups() as kept:
         write(target, b"one")
         write(target, b"two")  # nobody touched the first
         assert kept == []

@@ -100,7 +100,7 @@ def worklist(
     from riskmodel import presentation, scoring
     from riskmodel.explanation import load_measures
     from riskmodel.households import known_county
-    from riskmodel.io import kept_files, read_table, refuse_open_file, writable, write_table
+    from riskmodel.io import collect_backups, read_table, refuse_open_file, writable, write_table
 
     writable(out, endings=(".xlsx",))
     refuse_open_file(out)
@@ -120,7 +120,7 @@ def worklist(
         people = scoring.names_by_current_number(people, known_county(county, listed.as_of))
     is_split = split not in (None, "none")
     presentation.record_list(listed, out.parent, lang, split=is_split)
-    with kept_files() as kept:
+    with collect_backups() as kept:
         presentation.write_worklist(listed, out, lang, people)
         books = out.with_name(f"{out.stem}-townships")
         townships = presentation.write_township_books(listed, books, lang, people) if is_split else []

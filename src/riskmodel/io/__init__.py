@@ -21,8 +21,8 @@ from riskmodel.io.files import (
 from riskmodel.io.limits import limit_resources, memory_limit, resource_limits
 from riskmodel.io.locks import folder_lock
 from riskmodel.io.office import (
+    collect_backups,
     keep_office_file,
-    kept_files,
     office_file,
     refuse_open_file,
     refuse_open_files,
@@ -44,6 +44,7 @@ __all__ = [
     "Spec",
     "atomic",
     "check_arguments",
+    "collect_backups",
     "column_values",
     "file_digest",
     "find_declaration",
@@ -53,7 +54,6 @@ __all__ = [
     "folder_lock",
     "inputs_digest",
     "keep_office_file",
-    "kept_files",
     "limit_resources",
     "load_spec",
     "memory_limit",

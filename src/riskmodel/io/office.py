@@ -17,7 +17,7 @@ from riskmodel.io import checkpoints
 from riskmodel.io.files import atomic, write_json
 
 RECORD = ".riskmodel.json"
-_KEPT: list[list[Path]] = []  # of `kept_files`, while they run
+_KEPT: list[list[Path]] = []  # of `collect_backups`, while they run
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def keep_office_file(path: str | Path) -> Path | None:
 
 
 @contextlib.contextmanager
-def kept_files() -> Iterator[list[Path]]:
+def collect_backups() -> Iterator[list[Path]]:
     """Give a list that fills with every file that was put aside while the body runs."""
     kept: list[Path] = []
     _KEPT.append(kept)

@@ -19,10 +19,10 @@ from riskmodel.households import DateLike, KnownCounty, dates_outside_records, k
 from riskmodel.i18n import counted
 from riskmodel.io import (
     Checkpoints,
+    collect_backups,
     folder_digest,
     folder_lock,
     inputs_digest,
-    kept_files,
     read_table,
     refuse_open_files,
     write_json,
@@ -144,7 +144,7 @@ def list_visits(context: MonthContext) -> StepResult:
 def _write_lists(context: MonthContext, folder: Path, names: pd.DataFrame | None) -> list[Path]:
     """Write workbooks and visit sheets; what an office wrote into one is kept under another name."""
     settings, worklist = context.settings, context.worklist
-    with kept_files() as kept:
+    with collect_backups() as kept:
         paths = [
             presentation.write_worklist(worklist, folder / "worklist.xlsx", settings.lang, names),
             presentation.write_visit_sheets(
