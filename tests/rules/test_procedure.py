@@ -30,17 +30,35 @@ def clock(c: County, name: str, day: str = "2021-10-29", calendar=None) -> pd.Se
     return rules.check_time_limits(c, "dali-2021", day, calendar).set_index("id").loc[name]
 
 
-def test_working_days_leave_out_weekends() -> None:
+def test_a_year_without_a_holiday_table_has_only_its_weekends_free() -> None:
     # Friday to Tuesday is 2 working days, to Wednesday 3; 17th (Fri) to 22nd (Wed) 3; one never forwarded.
-    row = clock(county_with_warnings(), "county_to_township")
+    row = clock(county_with_warnings(), "county_to_township", calendar={"years": {2021: {}}})
     assert (row["started"], row["in_time"], row["late"], row["running"]) == (4, 1, 3, 0)
     assert row["late_share"] == 0.75
-    assert row["assumption"] == "weekends only: no holiday table"
+    assert row["assumption"] == "weekends only: no holiday table for 2021"
 
 
-def test_a_holiday_table_frees_holidays_and_counts_worked_weekends() -> None:
-    holidays = {"holidays": ["2021-09-20", "2021-09-21"], "working_weekends": ["2021-09-18"]}
-    row = clock(county_with_warnings(), "county_to_township", calendar=holidays)
+def test_a_step_that_nobody_records_is_not_late() -> None:
+    """Eliminated half a year ago; whether anybody looked back is in no row of this county."""
+    gone = pd.DataFrame({"household_id": ["a"], "date": "2021-01-31", "event": "eliminated"})
+    steps = pd.DataFrame({"household_id": ["a"], "step": "公示开始", "date": "2021-01-20"})
+    for step, checked in (("公示开始", False), ("回头看", True)):
+        tables = {"monitoring": gone, "procedure": steps.assign(step=step)}
+        rows = rules.check_time_limits(from_frames(tables), "cards-2023", "2021-10-29").set_index("id")
+        assert bool(rows.loc["look_back", "checked"]) is checked
+    assert rows.loc["look_back", "late"] == 1  # the one on record is from before the elimination
+
+
+@pytest.mark.parametrize(
+    "calendar",
+    [
+        None,
+        {"holidays": ["2021-09-20", "2021-09-21"], "working_weekends": ["2021-09-18"]},
+        {"years": {2021: {"holidays": ["2021-09-19/2021-09-21"], "working_weekends": ["2021-09-18"]}}},
+    ],
+)
+def test_a_holiday_table_frees_holidays_and_counts_worked_weekends(calendar: dict | None) -> None:
+    row = clock(county_with_warnings(), "county_to_township", calendar=calendar)
     # 17th to 22nd: Saturday the 18th and Wednesday the 22nd, two working days.
     assert (row["in_time"], row["late"]) == (2, 2)
     assert row["assumption"] == ""
@@ -63,12 +81,13 @@ def test_support_starts_within_a_month_of_identification() -> None:
     helped = pd.DataFrame(
         {
             "household_id": ["a", "b", "b"],
-            "date": ["2021-02-28", "2020-12-01", "2021-03-01"],
+            "date": ["2021-03-01", "2020-12-01", "2021-03-02"],
             "measure": "health",
         }
     )
     row = clock(county_with_warnings(monitoring=marked, support=helped), "support_start")
-    # The month after 31 January ends on 28 February; help from before the identification does not count.
+    # The month after 31 January ends on 28 February, a Sunday: Monday still counts, Tuesday does not, and
+    # neither does help from before the identification.
     assert (row["started"], row["in_time"], row["late"]) == (2, 1, 1)
 
 

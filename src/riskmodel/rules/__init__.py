@@ -2,6 +2,7 @@
 
 from riskmodel.rule_files import available_rule_sets
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
+from riskmodel.rules.calendar import Calendar, read_calendar
 from riskmodel.rules.completeness import describe_records, name_reasons
 from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
 from riskmodel.rules.dropped import dropped_check, dropped_in_words, find_dropped, with_other_readings
@@ -27,6 +28,7 @@ __all__ = [
     "RECORDS_INCOMPLETE",
     "ArrayBackend",
     "Bools",
+    "Calendar",
     "Coded",
     "ExpressionError",
     "RelativeLine",
@@ -60,6 +62,7 @@ __all__ = [
     "parse_expression",
     "parse_overrides",
     "poverty_lines",
+    "read_calendar",
     "relative_line",
     "result_lists",
     "with_other_readings",

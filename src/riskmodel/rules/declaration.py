@@ -305,11 +305,11 @@ class Clock(Words):
 
     ``start`` and ``end`` are columns (``table.column``) or register and procedure steps
     (``table.column=value``); without them the clock is declared, not checked. With ``at_least`` the limit is
-    a lower one: what was done sooner broke it.
+    a lower one: what was done sooner broke it. A limit of 0 days is the same day.
     """
 
     id: str
-    limit: float = Field(gt=0)
+    limit: float = Field(ge=0)
     at_least: bool = False
     unit: Literal["working_days", "days", "months", "day_of_month"]
     source: str

@@ -11,29 +11,21 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pandas as pd
 
 from riskmodel.data import County, contract
 from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, KnownCounty, Moment, known_county
-from riskmodel.io import Spec, load_spec
+from riskmodel.rules.calendar import NO_TABLE, Calendar, read_calendar
 from riskmodel.rules.declaration import Clock, RuleSet
 from riskmodel.rules.library import load_rules
-
-
-class Calendar(Spec):
-    """Public holidays and the weekend days worked instead; without one, only weekends are free."""
-
-    holidays: tuple[str, ...] = ()
-    working_weekends: tuple[str, ...] = ()
 
 
 def check_time_limits(
     county: County,
     ruleset: str | Path | RuleSet,
     as_of: DateLike,
-    calendar: str | Path | Mapping[str, list[str]] | None = None,
+    calendar: str | Path | Mapping[str, Any] | Calendar | None = None,
 ) -> pd.DataFrame:
     """Return how a rule set's time limits were kept, as known at a day.
 
@@ -46,7 +38,7 @@ def check_time_limits(
     as_of
         The day, or days, spoken of; each is judged by what was known then.
     calendar : path or mapping, optional
-        ``holidays`` and ``working_weekends`` (ISO dates); weekends only by default.
+        What `riskmodel.rules.read_calendar` takes beside the packaged holidays.
 
     Returns
     -------
@@ -55,7 +47,7 @@ def check_time_limits(
         ``started``, ``in_time``, ``late`` (done late, or not done and overdue; under a lower limit, done too
         soon), ``running`` (not done, not yet due; cases that a measure without a date may have ended are left
         out of all of these), ``late_share`` of those decided; null where not checked.
-        ``assumption`` says where working days were counted without a holiday table.
+        ``assumption`` says where days were counted without a holiday table, and which step nobody records.
 
     Raises
     ------
@@ -65,28 +57,26 @@ def check_time_limits(
     loaded = load_rules(ruleset)
     known = known_county(county, as_of)
     (when,) = known.moments
-    free = _calendar(calendar)
+    free = read_calendar(calendar)
     rows = []
     for clock in loaded.clocks:
         row = clock.model_dump(include={"id", "zh", "en", "source", "limit", "unit"})
         ends = _both_ends(known, clock)
-        counts = _within_limits(clock, _pairs(known, *ends), when, free) if ends else None
+        pairs = _pairs(known, *ends) if ends else None
+        counts = None if pairs is None else _within_limits(clock, pairs, when, free)
+        # Where a step is never written down, that it is missing says nothing of whether it was taken.
+        unwritten = _unwritten(known, ends[1]) if ends and counts and counts["late"] else ""
+        counts = None if unwritten else counts
         row["checked"] = counts is not None
         row |= counts or dict.fromkeys(("started", "in_time", "late", "running"))
         decided = (row["in_time"] or 0) + (row["late"] or 0)
         row["late_share"] = row["late"] / decided if decided else None
-        by_weekends = clock.unit == "working_days" and not free.holidays
-        row["assumption"] = "weekends only: no holiday table" if by_weekends else ""
+        row["assumption"] = unwritten
+        if counts is not None and pairs is not None and clock.unit != "day_of_month":
+            missing = free.missing_years([pairs["start"].min(), pairs["start"].max(), known.as_of])
+            row["assumption"] = f"{NO_TABLE} for {', '.join(map(str, missing))}" if missing else ""
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _calendar(calendar: str | Path | Mapping[str, list[str]] | None) -> Calendar:
-    if calendar is None:
-        return Calendar()
-    return (
-        Calendar.model_validate(calendar) if isinstance(calendar, Mapping) else load_spec(calendar, Calendar)
-    )
 
 
 def _both_ends(known: KnownCounty, clock: Clock) -> tuple[str, str] | None:
@@ -94,6 +84,14 @@ def _both_ends(known: KnownCounty, clock: Clock) -> tuple[str, str] | None:
         return None
     present = all(known.has(end.partition(".")[0]) for end in (clock.start, clock.end))
     return (clock.start, clock.end) if present else None
+
+
+def _unwritten(known: KnownCounty, end: str) -> str:
+    """Return that a step of the procedure is in no row, or an empty text."""
+    table, _, step = end.partition("=")
+    if table != "procedure.step" or known.rows("procedure").filter(ibis._.step == step).count().execute():
+        return ""
+    return f"no step {step} on record"
 
 
 def _dates(known: KnownCounty, end: str) -> ir.Table:
@@ -108,14 +106,16 @@ def _dates(known: KnownCounty, end: str) -> ir.Table:
     if value:
         t = t.filter(t[column] == value)
         column = contract().tables[table].event_date or column
+    if table == "risk_events":
+        t = t.mutate(**{column: ibis.greatest(t[column], t.known_on)})  # found on the day it was written down
     return t.filter(t[column].notnull() & (t[column] <= t.as_of)).select("household_id", day=t[column])
 
 
 def _within_limits(clock: Clock, pairs: pd.DataFrame, when: Moment, calendar: Calendar) -> dict[str, int]:
     done = pairs["end"].notna()
     until = pairs["end"].fillna(pd.Timestamp(when.as_of))
-    elapsed = _elapsed(pairs["start"], until, clock, calendar)
-    over = done & (elapsed < clock.limit) if clock.at_least else elapsed > clock.limit
+    due = calendar.due_dates(pairs["start"], clock.limit, clock.unit, at_least=clock.at_least)
+    over = done & (until < due) if clock.at_least else until > due
     return {
         "started": len(pairs),
         "in_time": int((done & ~over).sum()),
@@ -156,24 +156,6 @@ def _pairs(known: KnownCounty, start: str, end: str) -> pd.DataFrame:
         latest = latest.groupby(level=0).max().reindex(cases["household_id"]).set_axis(cases.index)
         cases = cases[cases["end"].notna() | ~(latest >= cases["start"])]
     return cases
-
-
-def _elapsed(start: pd.Series, end: pd.Series, clock: Clock, calendar: Calendar) -> pd.Series:
-    """Return the time that passed, in the clock's unit."""
-    a, b = start.to_numpy("datetime64[D]"), end.to_numpy("datetime64[D]")
-    if clock.unit == "working_days":
-        day = np.timedelta64(1, "D")
-        free = np.array(calendar.holidays, dtype="datetime64[D]")
-        elapsed = np.busday_count(a + day, b + day, holidays=free).astype(float)
-        for worked in np.array(calendar.working_weekends, dtype="datetime64[D]"):
-            elapsed += (a < worked) & (worked <= b)
-        return pd.Series(elapsed, index=start.index)
-    if clock.unit == "months":
-        due = start + pd.DateOffset(months=int(clock.limit))
-        return pd.Series(np.where(end <= due, clock.limit, clock.limit + 1), index=start.index)
-    if clock.unit == "day_of_month":
-        return end.dt.day.astype(float)
-    return (end - start).dt.days.astype(float)
 
 
 # 004: disasters, epidemics, failed projects, job losses; falling prices are in no table of the contract.
