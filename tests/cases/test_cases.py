@@ -105,8 +105,8 @@ def test_an_explanation_is_owed_once_explanations_are_recorded() -> None:
     told, owed = one(cases), one(cases, "h2")
     assert told["closed"]
     assert not owed["closed"]
-    # Monday 2 May: five working days end on Monday the 9th.
-    assert (owed["clock"], owed["due_on"], owed["late"]) == ("explanation", pd.Timestamp("2022-05-09"), True)
+    # 2 May 2022, a holiday to the 4th; Saturday the 7th was worked: 5, 6, 7, 9, 10 May.
+    assert (owed["clock"], owed["due_on"], owed["late"]) == ("explanation", pd.Timestamp("2022-05-10"), True)
     assert owed["waiting_for"] == "village"
 
 
@@ -128,9 +128,9 @@ def test_a_warning_goes_from_the_county_to_the_village_and_its_result_is_read() 
     }  # fmt: skip
     assert one(cases)["waiting_for"] == "county"
     assert one(cases, "h2")["waiting_for"] == "village"
-    # County to township 2 working days, township to visit 3.
-    assert one(cases)["due_on"] == pd.Timestamp("2022-05-04")
-    assert one(cases, "h2")["due_on"] == pd.Timestamp("2022-05-09")
+    # County to township 2 working days (5, 6 May after the holiday), township to visit 3 (Saturday the 7th was worked).
+    assert one(cases)["due_on"] == pd.Timestamp("2022-05-06")
+    assert one(cases, "h2")["due_on"] == pd.Timestamp("2022-05-07")
     assert bool(one(cases, "h2")["late"])
 
 

@@ -20,8 +20,7 @@ from riskmodel.cases.declaration import Procedure, declared, load_procedure
 from riskmodel.cases.follow import Case, Following, follow
 from riskmodel.cases.steps import in_order, steps_of_tables
 from riskmodel.households import KnownCounty
-from riskmodel.rules import RuleSet, load_rules
-from riskmodel.rules.procedure import Calendar, _calendar
+from riskmodel.rules import Calendar, RuleSet, load_rules, read_calendar
 
 CASE_COLUMNS = (
     "case_id", "household_id", "kind", "state", "since", "opened_on", "channel", "cause", "list",
@@ -32,7 +31,7 @@ READ_STEP_COLUMNS = (
     "corrects", "number", "source",
 )  # fmt: skip
 _DATES = ("since", "opened_on", "due_on", "date", "recorded_on")
-CalendarLike = Calendar | str | Path | Mapping[str, list[str]] | None
+CalendarLike = Calendar | str | Path | Mapping[str, Any] | None
 
 
 class CaseLog(Protocol):
@@ -57,7 +56,7 @@ class CaseBook:
     log
         The county's case log; what was recorded in it by the day counts.
     calendar
-        Free days; weekends alone where there is none.
+        Free days.
     """
 
     known: KnownCounty
@@ -194,7 +193,7 @@ def open_case_book(
     log
         The county's case log.
     calendar : path or mapping, optional
-        ``holidays`` and ``working_weekends``; weekends only by default.
+        What `riskmodel.rules.read_calendar` takes beside the packaged holidays.
     decides, closes : {"county", "township"}, optional
         Where a county differs from its rule set.
 
@@ -204,7 +203,7 @@ def open_case_book(
         Made lazily.
     """
     loaded = load_rules(ruleset)
-    free = calendar if isinstance(calendar, Calendar) else _calendar(calendar)
+    free = read_calendar(calendar)
     return CaseBook(known, loaded, load_procedure(loaded.id, decides, closes), log, free)
 
 

@@ -6,12 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
 from riskmodel.cases.declaration import Procedure, declared
-from riskmodel.rules import RuleSet
-from riskmodel.rules.procedure import Calendar
+from riskmodel.rules import Calendar, RuleSet
 
 REFUSAL = "refusal"  # start of the clock that every refusal sets running
 
@@ -71,31 +67,8 @@ def _word_of(end: str) -> str | None:
 
 
 def due_on(start: dt.date, limit: Limit, calendar: Calendar) -> dt.date:
-    """Return the last day on which a limit is kept; of a lower limit the first.
-
-    Day 0 is the event. Working days count from the next working day; a limit in days or months that ends on
-    a free day stays where it is.
-    """
-    if limit.unit == "working_days":
-        return _working_days_after(start, int(limit.limit), calendar)
-    if limit.unit == "months":
-        return (pd.Timestamp(start) + pd.DateOffset(months=int(limit.limit))).date()
-    if limit.unit == "day_of_month":
-        day = start.replace(day=int(limit.limit))
-        return day if start <= day else (pd.Timestamp(day) + pd.DateOffset(months=1)).date()
-    return start + dt.timedelta(days=int(limit.limit))
-
-
-def _working_days_after(start: dt.date, number: int, calendar: Calendar) -> dt.date:
-    holidays = {np.datetime64(d, "D") for d in calendar.holidays}
-    worked = {np.datetime64(d, "D") for d in calendar.working_weekends}
-    day = np.datetime64(start, "D")
-    while number:
-        day += 1
-        free = day in holidays or (not np.is_busday(day) and day not in worked)
-        number -= not free
-    out: dt.date = day.astype(dt.date)
-    return out
+    """Return the last day on which a limit is kept; of a lower limit the first."""
+    return calendar.due_date(start, limit.limit, limit.unit, at_least=limit.at_least)
 
 
 def running(

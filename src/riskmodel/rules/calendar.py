@@ -18,6 +18,7 @@ from riskmodel.io import Spec, load_spec, parse_spec
 SHIPPED = Path(__file__).with_name("holidays.yaml")
 NO_TABLE = "weekends only: no holiday table"
 _DAY = np.timedelta64(1, "D")
+_FIRST, _LAST = np.datetime64("1900-01-01"), np.datetime64("2200-01-01")  # days that can be counted on from
 
 Days = NDArray[np.datetime64]
 
@@ -139,17 +140,10 @@ class Calendar(Spec):
         Series
             datetime64, index of ``starts``.
         """
-        known = pd.to_datetime(starts).dropna().dt.normalize()
-        if not len(known):
-            return pd.Series(pd.NaT, index=starts.index, dtype="datetime64[ns]")
-        number = int(limit)
-        if unit == "working_days":
-            due = self._count_on(known, number) if number else known
-        else:
-            due = _by_calendar(known, number, unit)
-            if not at_least and number:
-                due = self._count_on(due - pd.Timedelta(days=1), 1)
-        return due.astype("datetime64[ns]").reindex(starts.index)
+        days = pd.to_datetime(starts).to_numpy("datetime64[D]")
+        return pd.Series(
+            self._due(days, int(limit), unit, at_least).astype("datetime64[ns]"), index=starts.index
+        )
 
     def due_date(self, start: Any, limit: float, unit: str, *, at_least: bool = False) -> dt.date:
         """Return `due_dates` of one event.
@@ -177,16 +171,31 @@ class Calendar(Spec):
         >>> read_calendar().due_date("2022-04-29", 5, "working_days").isoformat()
         '2022-05-10'
         """
-        due: dt.date = self.due_dates(pd.Series([start]), limit, unit, at_least=at_least).iloc[0].date()
+        days = np.array([start], dtype="datetime64[D]")
+        due: dt.date = self._due(days, int(limit), unit, at_least)[0].astype(dt.date)
         return due
 
-    def _count_on(self, days: pd.Series, number: int) -> pd.Series:
+    def _due(self, days: Days, number: int, unit: str, at_least: bool) -> Days:
+        out = days.copy()
+        known = ~np.isnat(days)
+        start = days[known]
+        if unit == "working_days":
+            due = self._count_on(start, number) if number else start
+        else:
+            due = _by_calendar(start, number, unit)
+            if not at_least and number:
+                due = self._count_on(due - _DAY, 1)
+        out[known] = due
+        return out
+
+    @cached_property
+    def _working_days_so_far(self) -> NDArray[np.int64]:
+        return np.cumsum(self.is_working(np.arange(_FIRST, _LAST)))
+
+    def _count_on(self, days: Days, number: int) -> Days:
         """Return the number-th working day after each day."""
-        day = days.to_numpy("datetime64[D]")
-        first, last = day.min(), day.max() + (2 * number + 60) * _DAY
-        worked = np.cumsum(self.is_working(np.arange(first, last)))
-        wanted = worked[(day - first).astype(int)] + number
-        return pd.Series(first + np.searchsorted(worked, wanted) * _DAY, index=days.index)
+        so_far = self._working_days_so_far
+        return _FIRST + np.searchsorted(so_far, so_far[(days - _FIRST).astype(int)] + number) * _DAY
 
 
 def read_calendar(calendar: str | Path | Mapping[str, Any] | Calendar | None = None) -> Calendar:
@@ -241,14 +250,19 @@ def _sorted(days: Iterable[np.datetime64]) -> Days:
     return np.array(sorted(days), dtype="datetime64[D]")
 
 
-def _by_calendar(starts: pd.Series, number: int, unit: str) -> pd.Series:
+def _by_calendar(starts: Days, number: int, unit: str) -> Days:
     """Return the day so many days or months on, or the next such day of a month."""
     if unit == "days":
-        return starts + pd.Timedelta(days=number)
+        return starts + number * _DAY
+    month = starts.astype("datetime64[M]")
     if unit == "months":
-        return starts + pd.DateOffset(months=number)
-    month = starts.dt.to_period("M").dt.to_timestamp()
-    due = month + pd.to_timedelta(np.minimum(number, month.dt.days_in_month) - 1, unit="D")
-    later = month + pd.DateOffset(months=1)
-    after = later + pd.to_timedelta(np.minimum(number, later.dt.days_in_month) - 1, unit="D")
-    return due.where(due >= starts, after)
+        return _day_of(month + number, (starts - month.astype("datetime64[D]")).astype(int))
+    due = _day_of(month, number - 1)
+    return np.where(due >= starts, due, _day_of(month + 1, number - 1))
+
+
+def _day_of(month: NDArray[np.datetime64], after_first: Any) -> Days:
+    """Return a day of each month, the last one where the month is shorter."""
+    first = month.astype("datetime64[D]")
+    last = (month + 1).astype("datetime64[D]") - _DAY
+    return np.minimum(first + after_first * _DAY, last)
