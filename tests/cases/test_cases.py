@@ -128,7 +128,7 @@ def test_a_warning_goes_from_the_county_to_the_village_and_its_result_is_read() 
     }  # fmt: skip
     assert one(cases)["waiting_for"] == "county"
     assert one(cases, "h2")["waiting_for"] == "village"
-    # County to township 2 working days (5, 6 May after the holiday), township to visit 3 (Saturday the 7th was worked).
+    # County to township 2 working days (5, 6 May, after the holiday), to the visit 3 (Saturday was worked).
     assert one(cases)["due_on"] == pd.Timestamp("2022-05-06")
     assert one(cases, "h2")["due_on"] == pd.Timestamp("2022-05-07")
     assert bool(one(cases, "h2")["late"])
