@@ -11,8 +11,7 @@ from tests.declarations import plain_county
 
 from riskmodel.data import About, County, from_frames
 from riskmodel.errors import InputRefused
-from riskmodel.evaluation import Budget
-from riskmodel.runs import assessment, data_fit, experiment, fitting
+from riskmodel.runs import data_fit, experiment, fitting
 
 HOUSEHOLDS = 40
 
@@ -113,47 +112,3 @@ def test_dates_before_the_records_are_left_out(county: County) -> None:
     # All dates are counted, those left out too.
     at_first = fit.unknown[fit.unknown["as_of"] == pd.Timestamp(left[0])]
     assert at_first.set_index("reason")["share"]["before_records"] > 0.5
-
-
-def test_figures_stand_beside_those_without_split_households() -> None:
-    # Four households, a list of two: a fell whole, b was split and a third of its persons fell, c was split
-    # and nobody fell, d did not fall. As labels go 2 of 4 fell; without b and c 1 of 2; by persons 1 + 1/3 of
-    # 4.
-    rows = pd.DataFrame(
-        {
-            "household_id": list("abcd"), "as_of": pd.Timestamp(dt.date(2020, 1, 1)), "model": "m",
-            "score": [4.0, 1.5, 3.0, 1.0], "y": [1.0, 1.0, 0.0, 0.0], "split": [False, True, True, False],
-            "split_share": [np.nan, 1 / 3, 0.0, np.nan],
-        }
-    )  # fmt: skip
-    splits = assessment.Evaluation(rows, Budget(visits=2), "m", {}).splits
-    assert splits is not None
-    row = splits.iloc[0]
-    assert (row["rows"], row["split"]) == (4, 2)
-    assert (row["rate"], row["rate_without"]) == (0.5, 0.5)
-    assert row["rate_weighted"] == pytest.approx((1 + 1 / 3) / 4)
-    # a and c are listed: one of the two that fell; without the split, a and d: the only one; by persons 3/4.
-    assert (row["recall"], row["recall_without"]) == (0.5, 1.0)
-    assert row["recall_weighted"] == pytest.approx(1 / (1 + 1 / 3))
-    assert (row["auc"], row["auc_without"]) == (0.75, 1.0)
-    texts = [m.text("en") for m in data_fit.split_messages(splits)]
-    assert texts[0].startswith("2 test rows are of households split in the window")
-    assert "m 50.0% / 100.0% / 75.0%" in texts[1]
-    assert assessment.Evaluation(rows.assign(split=False), Budget(visits=2), "m", {}).splits is None
-
-
-def test_bounds_count_unknown_outcomes_as_anything() -> None:
-    # Four households, a list of two. Of the listed one had the event and one is not known; of the others one
-    # had it: recall is 1/2 if the unknown one had none, 2/3 if it had; the rate 2/4 or 3/4.
-    rows = pd.DataFrame(
-        {
-            "household_id": list("abcd"), "as_of": pd.Timestamp(dt.date(2020, 1, 1)), "model": "m",
-            "score": [4.0, 3.0, 2.0, 1.0], "y": [1.0, np.nan, 1.0, 0.0],
-        }
-    )  # fmt: skip
-    bounds = assessment.Evaluation(rows, Budget(visits=2), "m", {}).null_bounds.iloc[0]
-    assert (bounds["rows"], bounds["nulls"]) == (4, 1)
-    assert (bounds["rate_low"], bounds["rate_high"]) == (0.5, 0.75)
-    assert bounds["recall_low"] == 0.5
-    assert bounds["recall_high"] == pytest.approx(2 / 3)
-    assert (bounds["auc_nulls_0"], bounds["auc_nulls_1"]) == (0.75, 1.0)

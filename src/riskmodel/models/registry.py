@@ -90,6 +90,9 @@ class ModelEntry:
         cannot be held out.
     simple
         Whether an office can do it with pencil and paper, or does already.
+    simple_order
+        Whether it orders by one to three figures on record, by the village, or as the rules do: what
+        learning from many columns has to beat.
     many_columns
         Whether it weighs all columns freely, which few events cannot carry: an experiment's ``fallback`` then
         stands in for it.
@@ -128,6 +131,7 @@ class ModelEntry:
     contributions: Literal["linear", "trees", "bases", "none"] = "none"
     calibrated: bool = True
     simple: bool = False
+    simple_order: bool = False
     many_columns: bool = False
     extra: str = ""
     library: str = ""
@@ -282,7 +286,7 @@ def simple_orders(names: Iterable[str]) -> list[str]:
         Those that an office could do with pencil and paper by the experiment's own rule set, in their order.
     """
     entries = [model_entry(name) for name in names if is_model(name)]
-    return [entry.name for entry in entries if entry.simple and not entry.ruleset]
+    return [entry.name for entry in entries if entry.simple_order and not entry.ruleset]
 
 
 def build_model(name: str, params: Mapping[str, Any] | None = None, seed: int = 0) -> Any:

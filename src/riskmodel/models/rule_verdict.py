@@ -196,6 +196,7 @@ MODELS.register(
         tradition="rules",
         calibrated=False,
         simple=True,
+        simple_order=True,
         style=("#6b7280", "6 3"),
         order=10,
         description_zh="按规则判定，再按距监测线的远近排序",

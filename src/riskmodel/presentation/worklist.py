@@ -438,7 +438,7 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
 def _order(kind: str) -> Mapping[str, str]:
     """Return what orders the households that no rule flags; a simple order is called one."""
     words = model_names(kind)
-    simple = is_model(kind) and model_entry(kind).simple
+    simple = is_model(kind) and model_entry(kind).simple_order
     return both("worklist.words.order_simple", model=words) if simple else words
 
 

@@ -25,6 +25,7 @@ from riskmodel.evaluation import (
 )
 from riskmodel.i18n import LANGUAGES
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment
+from riskmodel.runs.uncertain_outcomes import already_below, null_bounds, null_rates, without_splits
 from riskmodel.targets import KEY
 
 Array = NDArray[np.float64]
@@ -295,17 +296,7 @@ class Evaluation:
         ``rate``, ``precision`` and ``recall`` with ``_low`` and ``_high`` are the worst and the best case;
         ``auc_nulls_0`` and ``auc_nulls_1`` count every unknown outcome as 0, and as 1.
         """
-        rows = []
-        for model, part in self.predictions.groupby("model", sort=False):
-            y = part["y"].astype(float)
-            listed = list_at_budget(sorted_codes(part["as_of"]), part["score"].to_numpy(), self.budget)
-            bounds = evaluation.worst_case_bounds(y.fillna(0), y.notna(), listed)
-            areas = {f"auc_nulls_{k}": _auc_with(y.fillna(k), part["score"]) for k in (0, 1)}
-            rows.append({
-                "model": model, "rows": len(y), "nulls": int(y.isna().sum()),
-                "null_share": float(y.isna().mean()), **bounds._asdict(), **areas,
-            })  # fmt: skip
-        return pd.DataFrame(rows)
+        return null_bounds(self.predictions, self.budget)
 
     @cached_property
     def splits(self) -> pd.DataFrame | None:
@@ -315,13 +306,17 @@ class Evaluation:
         households out; ``…_weighted`` counts of each the share of persons whose new household fell. None
         where nobody was split; a row a model.
         """
-        rows = self.predictions[self.predictions["y"].notna()]
-        if "split" not in rows or not rows["split"].eq(True).any():
-            return None
-        return pd.DataFrame(
-            {"model": model, **_without_splits(part, self.budget)}
-            for model, part in rows.groupby("model", sort=False)
-        )
+        return without_splits(self.predictions, self.budget)
+
+    @cached_property
+    def already_below(self) -> pd.DataFrame | None:
+        """How the figures stand by whether those who fell were below the line at as-of by later records."""
+        return already_below(self.predictions, self.budget)
+
+    @cached_property
+    def null_rates(self) -> pd.DataFrame:
+        """How often the outcome is unknown by tenth of the declared model's score, rule flag and lag."""
+        return null_rates(self.predictions, self.declared)
 
     def further(self) -> dict[str, pd.DataFrame]:
         """Return the tables that a benchmark shows of a panel, by name; those there are.
@@ -349,29 +344,6 @@ class Evaluation:
             "unsupported": pd.DataFrame([self.support_effect]) if self.support_effect else None,
         }
         return {name: table for name, table in tables.items() if table is not None}
-
-
-def _without_splits(rows: pd.DataFrame, budget: Budget) -> dict[str, float]:
-    """Return rate, AUC and recall of one model as they are, without split households, and by persons."""
-    split = rows["split"].eq(True)
-    # Where not all children are known, one that fell made the label 1: the whole household counts.
-    by_persons = rows["y"].mask(split & rows["split_share"].notna(), rows["split_share"])
-    out: dict[str, float] = {"rows": len(rows), "split": int(split.sum())}
-    for name, part, y in (
-        ("", rows, rows["y"]),
-        ("_without", rows[~split], rows.loc[~split, "y"]),
-        ("_weighted", rows, by_persons),
-    ):
-        listed = list_at_budget(sorted_codes(part["as_of"]), part["score"].to_numpy(), budget)
-        out[f"rate{name}"] = float(y.mean())
-        out[f"recall{name}"] = float(y[listed].sum() / y.sum()) if y.sum() else float("nan")
-        if name != "_weighted":  # a share is no event that a score could rank
-            out[f"auc{name}"] = _auc_with(y, part["score"])
-    return out
-
-
-def _auc_with(y: pd.Series, score: pd.Series) -> float:
-    return float(evaluation.auc(y, score)) if y.nunique() > 1 else float("nan")
 
 
 def evaluate(exp: Experiment, predictions: pd.DataFrame, **options: Any) -> Evaluation:

@@ -21,7 +21,7 @@ from riskmodel.data import County, fetch_table, month_end
 from riskmodel.errors import InputRefused
 from riskmodel.households import known_county
 from riskmodel.i18n import LANGUAGES, Message, section
-from riskmodel.models import build_model, model_entry, model_names
+from riskmodel.models import build_model, model_entry
 from riskmodel.runs.experiment import Experiment, as_of_dates
 from riskmodel.targets import KEY
 
@@ -320,75 +320,6 @@ def count_nulls(rows: pd.DataFrame, fold: str, role: str) -> pd.DataFrame:
     return out.assign(fold=fold, role=role, share=share.astype(float))[
         ["fold", "role", "reason", "rows", "share"]
     ]
-
-
-def split_messages(splits: pd.DataFrame | None) -> list[Message]:
-    """Say how much the figures rest on counting a split household by any of its children.
-
-    Parameters
-    ----------
-    splits
-        `Evaluation.splits`.
-    """
-    if splits is None:
-        return []
-    first = splits.iloc[0]
-    values = {
-        "n": int(first["split"]), "rate": first["rate"], "without": first["rate_without"],
-        "weighted": first["rate_weighted"],
-    }  # fmt: skip
-    span = {
-        lang: SEPARATOR[lang].join(
-            f"{r['model']} {r['recall']:.1%} / {r['recall_without']:.1%} / {r['recall_weighted']:.1%}"
-            for r in splits.to_dict("records")
-        )
-        for lang in LANGUAGES
-    }
-    return [Message("runs.fit.splits", values), Message("runs.fit.recall of splits", {"span": span})]
-
-
-def null_messages(
-    unknown: pd.DataFrame, nulls: pd.DataFrame, tested: int, bounds: pd.DataFrame
-) -> list[Message]:
-    """Say how many incomes are unknown at as-of, and how far outcomes that are not known could move figures.
-
-    Parameters
-    ----------
-    unknown
-        As of `DataFit`.
-    nulls
-        Of `count_nulls`.
-    tested
-        Rows of all test dates.
-    bounds
-        `Evaluation.null_bounds`.
-    """
-    out = []
-    no_income = unknown[unknown["reason"] != ""].groupby("reason")["households"].sum()
-    if no_income.sum():
-        values = {
-            "n": int(no_income.sum()), "share": no_income.sum() / unknown["households"].sum(),
-            "reasons": describe_reasons(no_income.to_dict()),
-        }  # fmt: skip
-        out.append(Message("runs.fit.unknown incomes", values))
-    missing = nulls[nulls["role"] == "test"].groupby("reason")["rows"].sum()
-    if missing.sum():
-        first = bounds.iloc[0]
-        values = {
-            "n": int(missing.sum()), "share": missing.sum() / tested,
-            "reasons": describe_reasons(missing.to_dict()),
-            "low": first["rate_low"], "high": first["rate_high"],
-        }  # fmt: skip
-        out.append(Message("runs.fit.null outcomes", values))
-        span = {
-            lang: SEPARATOR[lang].join(
-                f"{model_names(r['model'])[lang]} {100 * r['recall_low']:.0f}–{100 * r['recall_high']:.0f} %"
-                for r in bounds.to_dict("records")
-            )
-            for lang in LANGUAGES
-        }
-        out.append(Message("runs.fit.recall bounds", {"span": span}))
-    return out
 
 
 def describe_by_outcome(X: pd.DataFrame, y: ArrayLike) -> pd.DataFrame:

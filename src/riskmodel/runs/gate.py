@@ -129,7 +129,7 @@ def judge_champion(
     """
     declared = exp.champion
     simple = [name for name in models.simple_orders(exp.models) if name != declared]
-    if exp.gate is None or models.model_entry(declared).simple:
+    if exp.gate is None or models.model_entry(declared).simple_order:
         return GateResult(declared, declared, None, ())
     latest = predictions["as_of"].max()
     budget = exp.budget.per_date

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmodel import rules, targets
-from riskmodel.data import County, Shape, fetch_frame, rows_table
+from riskmodel.data import County, Shape, fetch_frame, fetch_table, rows_table
 from riskmodel.errors import InputRefused
 from riskmodel.households import Moment, known_county, window_end
 from riskmodel.i18n import Message
@@ -132,6 +132,27 @@ def income_after(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> 
         return None
     outcomes = targets.below_line_outcomes(county, days, exp.horizon, END_OF_TIME, exp.ruleset, exp.params)
     return outcomes[[*KEY, "pcni_after"]].astype({"pcni_after": float})
+
+
+def records_then_and_later(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame:
+    """Return how late a household's records were on the day, and whether it was below the line then.
+
+    ``lag_months`` as known at as-of; ``below_already``: 1 where its income of that day, by all that was
+    recorded since, is below the line of then, 0 where it is not, missing where it is still not known.
+    """
+    period = rules.load_rules(exp.ruleset).period(exp.params)
+    then = known_county(county, days)
+    lag = fetch_table(then, then.accounts(period).select(*KEY, "lag_months"))
+    later = known_county(county, [Moment(day, END_OF_TIME) for day in days])
+    income = fetch_table(later, later.accounts(period).select(*KEY, "pcni"))
+    lines = rules.poverty_lines(then, exp.ruleset, params=exp.params)
+    for frame in (lag, income):
+        frame["as_of"] = pd.to_datetime(frame["as_of"])
+    line = income["as_of"].map({pd.Timestamp(d): v for d, v in lines.items()}).astype(float)
+    pcni = income["pcni"].astype(float)
+    below = (pcni.round(9) < line.round(9)).astype(float).where(pcni.notna() & line.notna())
+    out = lag.merge(income[KEY].assign(below_already=below), on=KEY, how="left", validate="one_to_one")
+    return out.astype({"lag_months": float})
 
 
 def support_within(exp: Experiment, county: County, days: tuple[dt.date, ...]) -> pd.DataFrame | None:

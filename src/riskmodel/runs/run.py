@@ -70,9 +70,11 @@ class Run:
         What each model reaches of a list by the true chances, and mean truth by bin of the score.
     scorecard
         The points of a scorecard, where one was trained.
-    unknown_incomes, nulls, null_bounds, splits
+    unknown_incomes, nulls, null_bounds, splits, null_rates, already_below
         Households without a known income at as-of by reason, rows without a known outcome by reason, and how
-        far these could move each model's figures; and how they stand without households that were split.
+        far these could move each model's figures; how they stand without households that were split; how
+        often an outcome is unknown by tenth of the score, flag and lag; and what lists found of those who
+        were below the line on the day already, as later records show.
     """
 
     run_id: str
@@ -100,6 +102,8 @@ class Run:
     nulls = _optional("nulls")
     null_bounds = _optional("null_bounds")
     splits = _optional("splits")
+    null_rates = _optional("null_rates")
+    already_below = _optional("already_below")
 
     def __repr__(self) -> str:
         kinds = ", ".join(self.declaration["models"])
@@ -297,7 +301,11 @@ class RunComparison:
             "null_bounds": self.run.null_bounds,
             "oracle": self.run.true_risk,
             "oracle_bins": self.run.true_risk_bins,
-            **({} if self.run.splits is None else {"splits": self.run.splits}),
+            **{
+                name: table
+                for name in ("splits", "null_rates", "already_below")
+                if (table := getattr(self.run, name)) is not None
+            },
         }
 
     def summary(self) -> dict[str, Any]:

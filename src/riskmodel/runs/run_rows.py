@@ -159,6 +159,7 @@ def _evaluation_columns(
         outcomes.income_after,
         outcomes.label_events,
         outcomes.support_within,
+        outcomes.records_then_and_later,
         outcomes.indicator_groups,
     ):
         columns = measure(exp, county, fold.test)

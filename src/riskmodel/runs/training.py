@@ -18,12 +18,12 @@ from riskmodel.i18n import LANGUAGES, Message, Nouns, both
 from riskmodel.models import fallback_of
 from riskmodel.runs import preregistration, tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
-from riskmodel.runs.data_fit import null_messages, split_messages
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Gate, load_experiment
 from riskmodel.runs.fitting import ExperimentResult, run_experiment
 from riskmodel.runs.gate import GateResult, judge_champion
 from riskmodel.runs.outcomes import missing_truth, select_truth, truth_mismatch
 from riskmodel.runs.preregistration import Standing
+from riskmodel.runs.uncertain_outcomes import outcome_messages
 
 _LOG = logging.getLogger(__name__)
 
@@ -159,10 +159,7 @@ def evaluate_and_log(
     evaluation = evaluate_result(result, truth, seen.other_tests)
     for one in seen.messages:
         say(f"note: {one.text('en')}")
-    about_nulls = null_messages(
-        result.unknown, result.nulls, int(evaluation.null_bounds["rows"].iloc[0]), evaluation.null_bounds
-    )
-    about_nulls += split_messages(evaluation.splits)
+    about_nulls = outcome_messages(result.unknown, result.nulls, evaluation)
     about_level = [] if evaluation.selected is not None else level_messages(result)
     for one in (*about_nulls, *about_level):
         say(f"note: {one.text('en')}")
@@ -359,6 +356,8 @@ def _tables(result: ExperimentResult, evaluation: Evaluation) -> dict[str, pd.Da
         "nulls": result.nulls if len(result.nulls) else None,
         "null_bounds": evaluation.null_bounds,
         "splits": evaluation.splits,
+        "null_rates": evaluation.null_rates,
+        "already_below": evaluation.already_below,
         "claims": evaluation.claims,
         "deployed": evaluation.deployed,
         "oracle": evaluation.metrics_with_truth,
