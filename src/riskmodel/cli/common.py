@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hin
 
 import typer
 
-from riskmodel.cli.language import asked_language, message_language
+from riskmodel.cli.language import asked_language, message_language, summary_lines
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError
 from riskmodel.i18n import check_language, counted, translate
 from riskmodel.io import DEFAULT_STORE, ENDINGS, limit_resources, writable
@@ -153,6 +153,11 @@ def say(text: str) -> None:
     typer.echo(translate(text, message_language()), err=True)
 
 
+def show(text: str) -> None:
+    """Print a result, on stdout, in the language of the call."""
+    typer.echo(translate(text, message_language()))
+
+
 def verb(function: F) -> F:
     """Turn the errors that riskmodel raises on purpose into one message and the contract's exit code.
 
@@ -273,11 +278,14 @@ def warn(text: str) -> None:
 
 
 def tell(summary: dict[str, Any], as_json: bool) -> None:
-    """Print a verb's summary on stdout: as JSON for machines, else a line a key."""
+    """Print a verb's summary on stdout: as JSON for machines (in English), else a line a key."""
     if as_json:
         if _WARNED.get([]):
             summary = {**summary, "warnings": [*summary.get("warnings", []), *_WARNED.get([])]}
         sys.stdout.write(_json(summary) + "\n")
+        return
+    if message_language() == "zh":
+        sys.stdout.writelines(line + "\n" for line in summary_lines(summary))
         return
     for key, value in summary.items():
         sys.stdout.write(f"{key}: {_json(value) if isinstance(value, list | dict) else value}\n")

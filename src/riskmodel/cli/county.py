@@ -18,6 +18,7 @@ from riskmodel.cli.common import (
     ReadingOptions,
     light_verb,
     say,
+    show,
     tell,
     verb,
     warn,
@@ -352,8 +353,8 @@ def _validate(profile: str, households: int | None, seed: int, as_json: bool) ->
             {"profile": profile, "households": size, **counted, "targets": table.to_dict("records")}, as_json
         )
         return
-    typer.echo(simulation.describe_validation(table))
-    typer.echo(
+    show(simulation.describe_validation(table))
+    show(
         f"\nmet: {counted['fitted_met']} of {counted['fitted']} fitted, "
         f"{counted['checked_met']} of {counted['checked']} only checked"
     )

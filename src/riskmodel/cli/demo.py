@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskmodel.cli.common import STORE, JsonFlag, StoreOption, say, tell, verb
+from riskmodel.cli.language import message_language
 from riskmodel.i18n import counted
 
 if TYPE_CHECKING:
@@ -280,5 +281,4 @@ def _close(out: Path, store: Path, page: Path, trained: Any, index: Path) -> Non
     ):
         say(f"  {path}  -  {what}")
     say("")
-    say(trained.verdict["zh"])
-    say(trained.verdict["en"])
+    say(trained.verdict[message_language()])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from riskmodel.cli.common import READING, STORE, JsonFlag, ReadingOptions, StoreOption, say, tell, verb
+from riskmodel.cli.common import READING, STORE, JsonFlag, ReadingOptions, StoreOption, say, show, tell, verb
 
 
 @verb
@@ -51,7 +51,7 @@ def evaluate(
             say(f"note: {one.county}: {note.text('en')}")
     if not as_json:
         for row in figures.to_dict("records"):
-            typer.echo(
+            show(
                 "{county} {model}: AUC {auc:.3f} ({auc_low:.3f} to {auc_high:.3f}), expected/observed "
                 "{expected_over_observed:.2f} ({expected_over_observed_low:.2f} to "
                 "{expected_over_observed_high:.2f}), slope {calibration_slope:.2f}, {n_events} events of "

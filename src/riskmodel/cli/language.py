@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from riskmodel.i18n import LANGUAGES, Language, Sentences, sentences_of
+from riskmodel.i18n import LANGUAGES, Language, Sentences, section, sentences_of, translate
 
 VARIABLE = "RISKMODEL_LANG"
 # What the call says (--lang), wherever it stands in it.
@@ -163,6 +163,39 @@ def _speak_chinese(command: Any) -> Any:
 
         command.get_command = get_command
     return command
+
+
+def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a verb's summary in Chinese, a line a key."""
+    words = section("cli.summary", "zh")
+    for key, value in summary.items():
+        yield f"{_spoken(key, words)}：{_figures(value, words)}"
+
+
+def _spoken(text: str, words: Mapping[str, str]) -> str:
+    """Return a name, a code or a sentence of a summary in Chinese; what is one word is no sentence."""
+    return words.get(text) or (translate(text, "zh") if " " in text else text)
+
+
+def _figures(value: Any, words: Mapping[str, str]) -> str:
+    """Return a value of a summary as a person reads it; what is within another in brackets."""
+    if isinstance(value, bool) or value is None:
+        return words[{True: "yes", False: "no", None: "missing"}[value]]
+    if isinstance(value, str):
+        return _spoken(value, words)
+    if isinstance(value, Mapping) and {"zh", "en"} <= set(value):
+        value = {key: part for key, part in value.items() if key != "en"}
+        rest = {key: part for key, part in value.items() if key != "zh"}
+        return str(value["zh"]) + (f"（{_figures(rest, words)}）" if rest else "")
+    if isinstance(value, Mapping):
+        parts = [(_spoken(str(key), words), part) for key, part in value.items()]
+        return "，".join(
+            f"{key}（{_figures(part, words)}）" if isinstance(part, dict | list) else f"{key} {_figures(part, words)}"
+            for key, part in parts
+        ) or words["none"]
+    if isinstance(value, list | tuple):
+        return "；".join(_figures(part, words) for part in value) or words["none"]
+    return str(value)
 
 
 class _ChineseHelp(typer.Context.formatter_class):  # type: ignore[valid-type, misc]

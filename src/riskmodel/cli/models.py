@@ -20,6 +20,7 @@ from riskmodel.cli.common import (
     StoreOption,
     light_verb,
     say,
+    show,
     tell,
     verb,
 )
@@ -90,7 +91,8 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
-    from riskmodel.errors import UsageError
+    from riskmodel.cli.language import message_language
+from riskmodel.errors import UsageError
     from riskmodel.runs import CHAMPION, find_model, load_experiment, read_truth, train
 
     exp = load_experiment(experiment)
@@ -166,7 +168,7 @@ def compare(
     for one in comparisons:
         typer.echo(one.text(lang))
         for sentence in more.get(one.run.run_id, {}).get("further", []):
-            typer.echo(sentence)
+            show(sentence)
 
 
 def _further(one: RunComparison, folder: Path, lang: Literal["zh", "en"]) -> dict[str, Any]:
@@ -239,9 +241,9 @@ def plan(
     if as_json:
         tell(summary, as_json)
         return
-    typer.echo(_text(rows, visits, base_rate, effect))
+    show(_text(rows, visits, base_rate, effect))
     if households:
-        typer.echo(_of_two(summary))
+        show(_of_two(summary))
 
 
 def _difference(
@@ -358,8 +360,8 @@ def promote(
         tell(decision.summary, as_json)
     else:
         for check in decision.checks:
-            reason = check.message.both()
-            say(f"{'ok  ' if check.passed else 'FAIL'} {check.id}: {reason['en']}  {reason['zh']}")
+            reason = check.message.text(message_language())
+            say(f"{'ok  ' if check.passed else 'FAIL'} {check.id}: {reason}")
         verdict = "is champion now" if decision.promoted else "is not promoted"
         say(f"{name} version {decision.challenger} {verdict} (decision: run {decision.run_id})")
     raise typer.Exit(DONE if decision.promoted else REFUSED)

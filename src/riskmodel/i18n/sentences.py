@@ -18,7 +18,7 @@ from typing import Any
 from riskmodel.i18n.catalogue import Language, entries, section, subjects
 
 # The subjects that hold sentences of the code, those of every day first.
-SENTENCES = ("cli",)
+SENTENCES = ("cli", "progress", "errors")
 _JOINTS = (("; ", "；"), (": ", "："))
 # A phrase of another subject is looked for only if that much of it is fixed: "{a}: {b}" is in any sentence.
 _LETTERS = 12
@@ -121,17 +121,18 @@ class Sentences:
         return None
 
     def _one(self, sentence: str) -> str | None:
-        """Return a sentence that a template or a whole entry stands for."""
+        """Return a sentence that a template or a whole entry stands for; spaces around it stay."""
         core = sentence.strip(" ")
+        before, _, after = sentence.partition(core)
         if core in self._whole:
-            return sentence.replace(core, self._whole[core])
-        if "\n" in sentence:
+            return before + self._whole[core] + after
+        if "\n" in core:
             return None
         for template in self._with_places:
-            values = template.match(sentence)
+            values = template.match(core)
             if values is not None:
                 known = {name: self.chinese(value) or value for name, value in values.items()}
-                return "".join(_filled(template.zh, known))
+                return before + "".join(_filled(template.zh, known)) + after
         return None
 
     def _parts(self, sentence: str, joint: str, written: str) -> str | None:
