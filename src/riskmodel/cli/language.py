@@ -189,10 +189,15 @@ def _figures(value: Any, words: Mapping[str, str]) -> str:
         return str(value["zh"]) + (f"（{_figures(rest, words)}）" if rest else "")
     if isinstance(value, Mapping):
         parts = [(_spoken(str(key), words), part) for key, part in value.items()]
-        return "，".join(
-            f"{key}（{_figures(part, words)}）" if isinstance(part, dict | list) else f"{key} {_figures(part, words)}"
-            for key, part in parts
-        ) or words["none"]
+        return (
+            "，".join(
+                f"{key}（{_figures(part, words)}）"
+                if isinstance(part, dict | list)
+                else f"{key} {_figures(part, words)}"
+                for key, part in parts
+            )
+            or words["none"]
+        )
     if isinstance(value, list | tuple):
         return "；".join(_figures(part, words) for part in value) or words["none"]
     return str(value)

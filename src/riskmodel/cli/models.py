@@ -24,6 +24,7 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
+from riskmodel.cli.language import message_language
 from riskmodel.i18n import counted
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Run an experiment, log it to MLflow, and print its run id."""
-    from riskmodel.cli.language import message_language
-from riskmodel.errors import UsageError
+    from riskmodel.errors import UsageError
     from riskmodel.runs import CHAMPION, find_model, load_experiment, read_truth, train
 
     exp = load_experiment(experiment)

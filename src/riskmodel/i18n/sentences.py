@@ -13,6 +13,7 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any
 
 from riskmodel.i18n.catalogue import Language, entries, section, subjects
@@ -30,39 +31,54 @@ class _Template:
 
     en: str
     zh: str
-    fixed: tuple[str, ...] = field(init=False)
+    parts: tuple[tuple[str, str, str], ...] = field(init=False)  # text, and the place after it: name, nouns
     letters: int = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = list(string.Formatter().parse(self.en))
-        self.fixed = tuple(text for text, _, _, _ in parts if text)
-        self.letters = sum(c.isalpha() for text in self.fixed for c in text)
+        self.parts = tuple(_parts(self.en))
+        self.letters = sum(c.isalpha() for text, _, _ in self.parts for c in text)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What the sentence looks like when its places are filled."""
-        out, seen = [], set()
-        for text, name, spec, _ in string.Formatter().parse(self.en):
-            out.append(re.escape(text))
-            if name is None:
-                continue
+        """What the sentence looks like when its places are filled.
+
+        A place ends where the text after it first stands, and is not tried longer: else a long message would
+        take minutes.
+        """
+        out, seen = [re.escape(self.parts[0][0])], set()
+        for (_, name, nouns), (text, following, _) in pairwise(self.parts):
+            after = re.escape(text)
+            if nouns:
+                one, many = nouns.split("|")
+                after = f" (?:{re.escape(many)}|{re.escape(one)}){after}"
             if name in seen:
-                out.append(f"(?P={name})")
-                continue
-            seen.add(name)
-            if "|" in (spec or ""):
-                *_, one, many = ["", *str(spec).split("|")]
-                out.append(rf"(?P<{name}>\S+) (?:{re.escape(many)}|{re.escape(one)})")
+                out.append(f"(?P={name}){after}")
+            elif after and following:
+                out.append(f"(?P<{name}>(?>.*?(?={after}))){after}")
             else:
-                out.append(f"(?P<{name}>.*?)")
+                out.append(f"(?P<{name}>.*?){after}")
+            seen.add(name)
         return re.compile("".join(out), re.DOTALL)
 
     def match(self, sentence: str) -> dict[str, str] | None:
         """Return what fills the places, if this is the sentence."""
-        if any(text not in sentence for text in self.fixed):
+        if not sentence.startswith(self.parts[0][0]) or not sentence.endswith(self.parts[-1][0]):
+            return None
+        if any(text not in sentence for text, _, _ in self.parts):
             return None
         found = self.pattern.fullmatch(sentence)
         return found.groupdict() if found else None
+
+
+def _parts(template: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the fixed texts of a template, each with the place after it; the last has none."""
+    held = ""
+    for text, name, spec, _ in string.Formatter().parse(template):
+        held += text
+        if name is not None:
+            yield held, name, "|".join(str(spec).split("|")[-2:]) if "|" in (spec or "") else ""
+            held = ""
+    yield held, "", ""
 
 
 class Sentences:
@@ -84,11 +100,12 @@ class Sentences:
 
     def __init__(self, templates: Iterable[Mapping[str, str]]) -> None:
         self._whole: dict[str, str] = {}
+        self._found: dict[str, str | None] = {}
         with_places = []
         for words in templates:
             one = _Template(words["en"], words["zh"])
-            if len(one.fixed) == 1 and one.fixed[0].replace("{", "{{").replace("}", "}}") == one.en:
-                self._whole.setdefault(one.fixed[0], one.zh.replace("{{", "{").replace("}}", "}"))
+            if len(one.parts) == 1:
+                self._whole.setdefault(one.parts[0][0].strip(" "), "".join(_filled(one.zh, {})))
             elif one.letters:
                 with_places.append(one)
         # The template that has most in common with a sentence is its own.
@@ -108,8 +125,11 @@ class Sentences:
         str or None
             Chinese; what is unknown in it stays as it is.
         """
-        if not sentence.strip():
-            return None
+        if sentence not in self._found:
+            self._found[sentence] = self._translated(sentence) if sentence.strip() else None
+        return self._found[sentence]
+
+    def _translated(self, sentence: str) -> str | None:
         whole = self._one(sentence)
         if whole is not None:
             return whole

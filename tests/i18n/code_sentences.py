@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +37,10 @@ def every_sentence() -> Iterator[Sentence]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             for kind, said in _said(node, classes):
                 for text in templates(said):
-                    if any(c.isalpha() for c in _fixed(text)):
-                        yield Sentence(name, said.lineno, kind, text)
+                    # A single word is a code, or the key of a dictionary.
+                    for line in text.split("\n"):
+                        if re.search("[A-Za-z]{2,}[^A-Za-z_].*[A-Za-z]{2,}", _fixed(line)):
+                            yield Sentence(name, said.lineno, kind, line)
 
 
 def _error_classes() -> set[str]:
@@ -60,13 +64,8 @@ def _said(node: ast.AST, classes: set[str]) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _fixed(text: str) -> str:
-    return "".join(part for part, _ in _split(text))
-
-
-def _split(text: str) -> list[tuple[str, str]]:
-    import string
-
-    return [(part, name or "") for part, name, _, _ in string.Formatter().parse(text)]
+    """Return what stands in a template itself."""
+    return " ".join(part for part, _, _, _ in string.Formatter().parse(text))
 
 
 def templates(said: ast.expr) -> list[str]:
@@ -86,7 +85,9 @@ def _alternatives(node: ast.expr, names: dict[str, str]) -> list[str] | None:
         parts = [_alternatives(side, names) for side in (node.left, node.right)]
         if all(part is None for part in parts):
             return None
-        sides = [part or [_place(side, names)] for part, side in zip(parts, (node.left, node.right), strict=True)]
+        sides = [
+            part or [_place(side, names)] for part, side in zip(parts, (node.left, node.right), strict=True)
+        ]
         return _joined(sides)
     if isinstance(node, ast.JoinedStr):
         return _joined([_value(part, names) for part in node.values])
@@ -146,7 +147,10 @@ def _word(node: ast.AST) -> str:
         return _word(node.value)
     if isinstance(node, ast.Call):
         name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-        if name in ("len", "sorted", "join", "str", "repr", "sum", "int", "list", "map", "set", "abs") and node.args:
+        if (
+            name in ("len", "sorted", "join", "str", "repr", "sum", "int", "list", "map", "set", "abs")
+            and node.args
+        ):
             return _word(node.args[-1])
         return str(name).strip("_").lower() or "value"
     if isinstance(node, ast.GeneratorExp | ast.ListComp | ast.SetComp):
