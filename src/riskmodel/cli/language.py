@@ -87,12 +87,12 @@ class SpokenGroup(TyperGroup):
         try:
             if not chinese or not standalone_mode:
                 return run(standalone_mode=standalone_mode, **extra)
-            _exit_as_told(run, extra)
+            _run_and_exit(run, extra)
         finally:
             _ASKED.reset(token)
 
 
-def _exit_as_told(run: Callable[..., Any], extra: dict[str, Any]) -> NoReturn:
+def _run_and_exit(run: Callable[..., Any], extra: dict[str, Any]) -> NoReturn:
     """Run the call as the toolkit does; its own messages in Chinese."""
     try:
         code = run(standalone_mode=False, **extra)
