@@ -146,7 +146,8 @@ def test_no_english_sentence_says_1_months() -> None:
 # Modules that may hold Chinese outside the catalogue, and why.
 CHINESE = {
     "what is read: headers and cells as offices write them": {
-        "cases/steps.py", "data/append.py", "data/personal.py", "data/schema.py", "data/suspects.py", "data/values.py", "scoring/office_files.py",
+        "cases/steps.py", "data/append.py", "data/personal.py",
+        "data/schema.py", "data/suspects.py", "data/values.py", "scoring/office_files.py",
     },
     "units as rule sets are written with": {"rules/declaration.py"},
     "rows of the simulated county": {"simulate/records.py", "simulate/office_files.py"},
