@@ -8,6 +8,8 @@ from riskmodel.month.archive import (
     MonthSettings,
     list_months,
     past_scores,
+    read_month_scores,
+    read_settings,
     scores_by_month,
 )
 from riskmodel.month.pipeline import Month, run_month
@@ -19,6 +21,8 @@ __all__ = [
     "MonthSettings",
     "list_months",
     "past_scores",
+    "read_month_scores",
+    "read_settings",
     "run_month",
     "scores_by_month",
 ]

@@ -42,7 +42,7 @@ from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.township_books import record_list, write_township_books
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
 from riskmodel.presentation.workbook import open_workbook
-from riskmodel.presentation.worklist import plan_words, write_worklist
+from riskmodel.presentation.worklist import list_columns, plan_words, rows_in_words, write_worklist
 
 __all__ = [
     "REPORT_SECTIONS",
@@ -73,6 +73,7 @@ __all__ = [
     "histories",
     "intervals",
     "line_style",
+    "list_columns",
     "open_workbook",
     "page_html",
     "plan_words",
@@ -82,6 +83,7 @@ __all__ = [
     "record_list",
     "report_html",
     "report_section",
+    "rows_in_words",
     "section_html",
     "templates",
     "use_chinese",

@@ -1,0 +1,75 @@
+"""What the page has done in a process of its own: check, train, make a month, take visits in.
+
+Each takes ``say`` first and returns plain values, so that both go through a pipe.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from riskmodel.scoring import VisitImport
+
+Say = Callable[[str], None]
+EXPERIMENT = "county"
+
+
+def check(say: Say, data: Path, out: Path, store: Path, lang: str) -> dict[str, Any]:
+    """Check a county's tables; return what `riskmodel.data.check_county` found, and whether a model is there."""
+    from riskmodel.data import check_county
+    from riskmodel.runs import CHAMPION, find_model
+
+    say(f"1/2 {data.name}")
+    summary, _ = check_county(data, out, lang=lang)
+    say(f"2/2 {store.name}")
+    model = find_model(f"{EXPERIMENT}@{CHAMPION}", store)
+    return summary | {"model": f"{model.name}@{model.version}" if model else None}
+
+
+def train(say: Say, data: Path, store: Path) -> dict[str, Any]:
+    """Train the county's model; return the run's summary."""
+    from riskmodel.data import read_county
+    from riskmodel.runs import load_experiment, train
+
+    return train(load_experiment(EXPERIMENT), read_county(data), store, progress=say).summary
+
+
+def make_month(
+    say: Say, data: Path, day: dt.date, out: Path, store: Path, options: dict[str, Any], names: Path | None
+) -> dict[str, Any]:
+    """Make a month; return its summary. The file of names is read and kept nowhere."""
+    from riskmodel import month
+    from riskmodel.scoring import read_names
+
+    people = read_names(names) if names else None
+    made = month.run_month(
+        data, day, out, store=store, options=month.MonthOptions(**options), names=people, say=say
+    )
+    return made.summary
+
+
+@dataclass(frozen=True)
+class ListTaken:
+    """What became of one filled workbook: what was taken in, or why it was refused."""
+
+    name: str
+    result: VisitImport | None
+    error: str = ""
+
+
+def take_lists(say: Say, files: Sequence[Path], data: Path, recorded_on: dt.date) -> list[ListTaken]:
+    """Take filled workbooks in, each by itself: one that cannot be read keeps no other out."""
+    from riskmodel.errors import RiskmodelError
+    from riskmodel.scoring import import_visits
+
+    out = []
+    for number, path in enumerate(files, start=1):
+        say(f"{number}/{len(files)} {path.name}")
+        try:
+            out.append(ListTaken(path.name, import_visits(path, data, recorded_on)))
+        except RiskmodelError as exc:
+            out.append(ListTaken(path.name, None, str(exc)))
+    return out

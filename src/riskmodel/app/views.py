@@ -1,0 +1,298 @@
+"""The views of the page, one a tab: each draws what the desk knows and hands clicks to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from nicegui import events, ui
+
+from riskmodel.app.desk import CHECK_FOLDER, Desk, OfficeFile
+from riskmodel.app.frame import Frame
+from riskmodel.app.tables import KEY, GridTable
+
+
+def data_view(frame: Frame) -> None:
+    """Choose the folder; what the check found, and its problem list."""
+    desk = frame.desk
+    with ui.row().classes("w-full items-end no-wrap"):
+        path = ui.input(frame.words("data.folder"), value=str(desk.data or "")).classes("grow").mark("folder")
+        ui.button(frame.words("data.browse"), on_click=lambda: _pick_folder(frame, path)).props("outline")
+        ui.button(
+            frame.words("data.choose" if desk.checked is None else "data.again"),
+            on_click=lambda: frame.attempt(desk.choose, path.value),
+        ).mark("choose")
+    if desk.checked is None:
+        ui.label(frame.words("data.not_checked" if desk.data else "no_county")).classes("text-grey-8")
+        return
+    through = str(desk.checked.get("data_through") or "")[:10]
+    said = frame.words("data.usable", day=through) if desk.usable else frame.words("data.refused")
+    ui.label(said).classes(f"text-subtitle1 text-{'positive' if desk.usable else 'negative'}").mark("usable")
+    for sentence in desk.findings():
+        ui.label(f"• {desk.say(sentence)}").classes("wrap")
+    _links(frame, CHECK_FOLDER, desk.files(dt.date.min, of_check=True))
+    if (tables := desk.checked_tables()).rows:
+        ui.label(frame.words("data.tables")).classes("text-subtitle2")
+        frame.grid(tables, height=f"{min(20, 6 + 2.7 * len(tables.rows))}rem", pagination=False)
+    problems = desk.problems()
+    if problems.rows:
+        ui.label(frame.words("data.problems", n=len(problems.rows))).classes("text-subtitle2").mark("problems")
+        frame.grid(problems)
+    else:
+        ui.label(frame.words("data.no_problems")).mark("problems")
+
+
+def _pick_folder(frame: Frame, path: Any) -> None:
+    """Walk through folders of this computer until one is taken."""
+    with ui.dialog(value=True) as dialog, ui.card().style("min-width:36rem"):
+        ui.label(frame.words("data.picker")).classes("text-h6")
+        start = Path(path.value) if path.value and Path(path.value).is_dir() else Path.cwd()
+        at = {"folder": start}
+
+        @ui.refreshable
+        def listing() -> None:
+            ui.label(str(at["folder"])).classes("text-weight-medium")
+            with ui.row():
+                for place in Desk.drives():
+                    ui.button(str(place), on_click=lambda place=place: go(place)).props("dense flat no-caps")
+            with ui.scroll_area().style("height:20rem"), ui.list().props("dense separator").classes("w-full"):
+                ui.item(f"⬆ {frame.words('data.up')}", on_click=lambda: go(at["folder"].parent))
+                for entry in Desk.folders(at["folder"]):
+                    name = frame.words("data.entry", name=entry.path.name, tables=entry.tables)
+                    ui.item(f"📁 {name}", on_click=lambda entry=entry: go(entry.path))
+
+        def go(folder: Path) -> None:
+            at["folder"] = folder
+            listing.refresh()
+
+        def take() -> None:
+            path.value = str(at["folder"])
+            dialog.close()
+
+        listing()
+        with ui.row().classes("w-full justify-end"):
+            ui.button(frame.words("data.cancel"), on_click=dialog.close).props("flat")
+            ui.button(frame.words("data.take"), on_click=take).mark("take-folder")
+
+
+def month_view(frame: Frame) -> None:
+    """Choose month and visits, make the list, see what was made."""
+    desk = frame.desk
+    if not desk.usable:
+        ui.label(frame.words("month.first")).classes("text-grey-8")
+    elif desk.model is None:
+        ui.label(frame.words("month.no_model")).mark("no-model")
+        ui.button(frame.words("month.train"), on_click=lambda: frame.attempt(desk.train)).mark("train")
+    else:
+        _make_month(frame)
+    made = desk.made_days()
+    if desk.day in made:
+        _month_summary(frame, desk.day)
+    if made:
+        ui.label(frame.words("month.made")).classes("text-subtitle2 q-mt-md")
+    for day in reversed(made):
+        counts = desk.summary(day)["worklist"]
+        with ui.row().classes("items-center"):
+            planned, listed = int(counts.get("planned", 0)), int(counts.get("listed", 0))
+            ui.label(frame.words("month.row", day=day, planned=planned, listed=listed))
+            ui.button(frame.words("month.open"), on_click=lambda day=day: _open(frame, day)).props("dense flat")
+
+
+def _make_month(frame: Frame) -> None:
+    desk = frame.desk
+    days = desk.days()
+    chosen = desk.day if desk.day in days else days[0]
+    names: dict[str, Path] = {}
+
+    async def keep_names(event: events.UploadEventArguments) -> None:
+        names["file"] = desk.add_upload(event.file.name, await event.file.read())
+
+    ui.label(frame.words("month.model", model=desk.model)).classes("text-grey-8")
+    with ui.row().classes("items-end"):
+        options = {day.isoformat(): day.isoformat() for day in days}
+        day = ui.select(options, label=frame.words("month.day"), value=chosen.isoformat()).classes("w-56").mark("day")
+        visits = ui.number(frame.words("month.visits"), value=desk.visits_proposed(chosen), min=1, precision=0)
+        visits.classes("w-56").mark("visits")
+
+        def propose() -> None:
+            visits.value = desk.visits_proposed(dt.date.fromisoformat(day.value))
+
+        def make() -> None:
+            asked = dt.date.fromisoformat(day.value)
+            frame.attempt(desk.make_month, asked, int(visits.value or 0), names.get("file"))
+
+        day.on_value_change(propose)
+        ui.button(frame.words("month.make"), on_click=make).mark("make")
+    with ui.expansion(frame.words("month.names")).classes("w-full"):
+        ui.upload(on_upload=keep_names, auto_upload=True).props("accept=.csv,.xlsx").classes("w-full")
+
+
+def _month_summary(frame: Frame, day: dt.date) -> None:
+    desk = frame.desk
+    steps = desk.summary(day)
+    counts = {"households": steps["score"].get("households"), "flagged": steps["score"].get("flagged")}
+    counts |= {name: steps["worklist"].get(name) for name in ("listed", "planned", "unknown")}
+    with ui.row().mark("summary"):
+        for name, count in counts.items():
+            if count is not None:
+                with ui.card().classes("q-pa-sm items-center"):
+                    ui.label(f"{int(count):,}").classes("text-h5")
+                    ui.label(frame.words(f"month.{name}")).classes("text-caption")
+
+
+def _open(frame: Frame, day: dt.date) -> None:
+    frame.desk.day = day
+    frame.refresh()
+    frame.tabs.set_value("households")
+
+
+def households_view(frame: Frame) -> None:
+    """Filter and look at households."""
+    desk = frame.desk
+    day = desk.day
+    if day is None or day not in desk.made_days():
+        ui.label(frame.words("households.none")).classes("text-grey-8")
+        return
+    table = frame.attempt(desk.households, day)
+    if table is not None:
+        _household_grid(frame, day, table)
+
+
+def _household_grid(frame: Frame, day: dt.date, table: GridTable) -> None:
+    everything = frame.words("households.all")
+    yes = frame.desk.yes
+
+    def choices(column: str, **where: str | None) -> list[str]:
+        return [everything, *table.values(column, **where)]
+
+    def asked(box: Any) -> str | None:
+        return None if box.value in (None, everything) else str(box.value)
+
+    with ui.row().classes("w-full items-end"):
+        ui.label(f"{frame.words('households.month')} {day}").classes("text-weight-medium")
+        township = ui.select(choices("township"), value=everything, label=frame.words("households.township"))
+        village = ui.select(choices("village"), value=everything, label=frame.words("households.village"))
+        township.classes("w-40").mark("township")
+        village.classes("w-48").mark("village")
+        planned = ui.switch(frame.words("households.planned"), value=True).mark("planned")
+        search = ui.input(frame.words("households.search")).props("clearable debounce=300").classes("w-64")
+        search.mark("search")
+        count = ui.label().mark("count")
+    ui.label(frame.words("households.hint")).classes("text-caption text-grey-8")
+    grid = frame.grid(GridTable(table.columns, []), height="30rem", rowSelection={"mode": "singleRow"})
+    grid.options["columnDefs"] = [
+        {**c, "pinned": "left"} if c["field"] == KEY else c for c in grid.options["columnDefs"]
+    ]
+    grid.mark("households")
+
+    def fill() -> None:
+        where = {"township": asked(township), "village": asked(village)}
+        rows = table.filtered(search.value or "", **where, planned=yes if planned.value else None)
+        grid.options["rowData"] = rows
+        grid.update()
+        count.set_text(frame.words("households.shown", shown=f"{len(rows):,}", all=len(table.rows)))
+
+    def of_township() -> None:
+        village.set_options(choices("village", township=asked(township)), value=everything)
+        fill()
+
+    township.on_value_change(of_township)
+    for box in (village, planned, search):
+        box.on_value_change(fill)
+    grid.on("cellClicked", lambda event: _card(frame, table, event.args["data"][KEY]), args=["data"])
+    ui.label(frame.words("households.no_score")).classes("text-caption text-grey-8")
+    fill()
+
+
+def _card(frame: Frame, table: GridTable, household: str) -> None:
+    """Show all that the list says of a household."""
+    row = table.row(household)
+    if row is None:
+        return
+    with ui.dialog(value=True) as dialog, ui.card().style("min-width:44rem;max-width:60rem").mark("card"):
+        ui.label(household).classes("text-h6")
+        with ui.grid(columns="10rem 1fr").classes("w-full gap-1"):
+            for column in table.columns:
+                if column.id != KEY and row.get(column.id) not in (None, ""):
+                    ui.label(column.name).classes("text-grey-8")
+                    ui.label(_shown(row[column.id], column.kind)).classes("wrap")
+        ui.button(frame.words("households.close"), on_click=dialog.close).props("flat").classes("self-end")
+
+
+def _shown(value: Any, kind: str) -> str:
+    if kind == "yuan":
+        return f"{value:,.0f}"
+    return f"{value:.1%}" if kind == "percent" else str(value)
+
+
+def files_view(frame: Frame) -> None:
+    """Download list, sheets, report and ledger of the open month."""
+    desk = frame.desk
+    if desk.day is None or desk.day not in desk.made_days():
+        ui.label(frame.words("files.none")).classes("text-grey-8")
+        return
+    ui.label(f"{frame.words('households.month')} {desk.day}").classes("text-subtitle1")
+    _links(frame, desk.day.isoformat(), desk.files(desk.day))
+    folder = desk.folder(desk.day)
+    ui.label(frame.words("files.folder", folder=folder)).classes("text-caption text-grey-8")
+    if (named := folder.with_name(f"{folder.name}-with-names")).is_dir():
+        ui.label(frame.words("files.named", folder=named)).classes("text-caption text-grey-8")
+
+
+def _links(frame: Frame, folder: str, files: list[OfficeFile]) -> None:
+    with ui.row():
+        for file in files:
+            mark, verb = ("🖨", "files.open") if file.opens else ("⬇", "files.download")
+            link = ui.link(f"{mark} {frame.words(f'files.{file.key}')}", f"/files/{folder}/{file.name}", new_tab=file.opens)
+            link.tooltip(frame.words(verb)).mark(f"file-{file.key}")
+
+
+def returned_view(frame: Frame) -> None:
+    """Take filled workbooks of the townships in; what has to be mended, cell by cell."""
+    desk = frame.desk
+
+    async def keep(event: events.MultiUploadEventArguments) -> None:
+        for file in event.files:
+            desk.add_upload(file.name, await file.read())
+        waiting.refresh()
+
+    ui.upload(label=frame.words("returned.drop"), multiple=True, auto_upload=True, on_multi_upload=keep).props(
+        "accept=.xlsx,.csv"
+    ).classes("w-full").mark("drop")
+
+    @ui.refreshable
+    def waiting() -> None:
+        if not (files := desk.uploads()):
+            return
+        ui.label(frame.words("returned.waiting", names="、".join(p.name for p in files))).mark("waiting")
+        with ui.row().classes("items-end"):
+            on = ui.input(frame.words("returned.recorded_on"), value=dt.date.today().isoformat())
+            ui.button(
+                frame.words("returned.take"), on_click=lambda: frame.attempt(desk.take_lists, on.value)
+            ).mark("take")
+            ui.button(frame.words("returned.clear"), on_click=lambda: (desk.drop_uploads(), waiting.refresh())).props("flat")
+
+    waiting()
+    for taken in desk.taken:
+        if taken.result is None:
+            ui.label(frame.words("returned.refused", name=taken.name, why=desk.say(taken.error))).classes(
+                "text-negative wrap"
+            ).mark("taken")
+            continue
+        r = taken.result
+        numbers = {"added": len(r.added), "already": r.already, "empty": r.empty}
+        numbers |= {"problems": len(r.problems), "conflicts": len(r.conflicts)}
+        ui.label(frame.words("returned.added", name=taken.name, **numbers)).mark("taken")
+    if (faults := desk.faults()).rows:
+        ui.label(frame.words("returned.problems")).classes("text-subtitle2")
+        frame.grid(faults, height="16rem").mark("faults")
+
+
+VIEWS = {
+    "data": data_view,
+    "month": month_view,
+    "households": households_view,
+    "files": files_view,
+    "returned": returned_view,
+}
