@@ -38,6 +38,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("benchmark",),
     ("month",),
     ("province",),
+    ("app",),
     ("cli",),
 ]
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
@@ -50,6 +51,7 @@ DOORS = {
     "xlsxwriter": "io/workbook.py",
     "jinja2": "presentation/page.py",
     "pyspark": "province/engines.py",
+    "nicegui": "app",
 }
 
 
@@ -138,7 +140,18 @@ def test_each_heavy_library_has_one_door() -> None:
 
 def test_importing_riskmodel_and_its_command_line_loads_nothing_heavy() -> None:
     # Start-up of the command line stays well below a second only while these wait for a verb.
-    heavy = ["mlflow", "shap", "pandas", "sklearn", "ibis", "duckdb", "statsmodels", "matplotlib", "numpy"]
+    heavy = [
+        "mlflow",
+        "shap",
+        "pandas",
+        "sklearn",
+        "ibis",
+        "duckdb",
+        "statsmodels",
+        "matplotlib",
+        "numpy",
+        "nicegui",
+    ]
     code = f"import sys, riskmodel, riskmodel.cli.app\nprint([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""What the local page knows and does, without a browser: folder, check, month, files, workbooks that came back."""
+"""What the local page knows and does, without a browser: folder, check, month, files, returned workbooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from riskmodel.app.jobs import Job, Task, start_job
 from riskmodel.app.tables import GridTable, frame_table, household_table
 from riskmodel.data import contract
 from riskmodel.errors import InputMissing, InputRefused, UsageError
-from riskmodel.i18n import Language, text
+from riskmodel.households import to_date
+from riskmodel.i18n import Language, text, translate
 from riskmodel.io import Checkpoints, write_json
 from riskmodel.month import MonthSettings, read_settings
 
@@ -88,6 +89,7 @@ class Desk:
     job: Job | None = None
     checked: dict[str, Any] | None = None
     taken: list[tasks.ListTaken] = field(default_factory=list)
+    revision: int = 0  # goes up when something is to be drawn anew
     _settled: Job | None = None
     _table: tuple[Any, GridTable] | None = None
     _uploads: Path | None = None
@@ -102,6 +104,10 @@ class Desk:
     def words(self, key: str, /, **values: Any) -> str:
         """Return a phrase of the page in its language."""
         return text(f"office_page.{key}", self.lang, **values)
+
+    def say(self, sentence: str) -> str:
+        """Return a sentence of the program (an error, a warning) in the page's language."""
+        return translate(sentence, self.lang)
 
     # --- the county's folder
 
@@ -124,7 +130,7 @@ class Desk:
     def county(self) -> Path:
         """The chosen folder; UsageError if none is."""
         if self.data is None:
-            raise UsageError("choose the county's folder first")
+            raise UsageError(text("office_page.errors.choose first", "en"))
         return self.data
 
     @staticmethod
@@ -193,7 +199,8 @@ class Desk:
         """Return the last days of months that can be made, the newest first."""
         through = (self.checked or {}).get("data_through")
         last = dt.date.fromisoformat(str(through)[:10]) if through else dt.date.today()
-        out, day = [], _month_end(last)
+        day = _month_end(last)
+        out: list[dt.date] = []
         while len(out) < _MONTHS_OFFERED:
             if day <= last:
                 out.append(day)
@@ -234,7 +241,7 @@ class Desk:
     def make_month(self, day: dt.date, visits: int, names: Path | None = None) -> Job:
         """Start a month; a month made before keeps its model and its language."""
         if visits < 1:
-            raise UsageError("how many households can be visited this month? at least 1")
+            raise UsageError(text("office_page.errors.no visits", "en"))
         # Its own words stay, so that making it again gives the same files.
         options: dict[str, Any] = {"visits": int(visits)}
         if read_settings(self.folder(day)) is None:
@@ -255,6 +262,11 @@ class Desk:
         if self._table is None or self._table[0] != key:
             self._table = key, household_table(self.folder(day), self.lang)
         return self._table[1]
+
+    @property
+    def yes(self) -> str:
+        """What a column says where something holds."""
+        return text("worklist.words.yes", self.lang)
 
     # --- files
 
@@ -298,12 +310,27 @@ class Desk:
             shutil.rmtree(self._uploads, ignore_errors=True)
             self._uploads = None
 
-    def take_lists(self, recorded_on: dt.date | None = None) -> Job:
-        """Start taking the waiting workbooks in."""
+    def take_lists(self, recorded_on: str) -> Job:
+        """Start taking the waiting workbooks in; UsageError if there are none, or the day is none."""
         if not self.uploads():
-            raise UsageError("drop filled workbooks in first")
-        day = recorded_on or dt.date.today()
-        return self._start("visits", tasks.take_lists, files=self.uploads(), data=self.county, recorded_on=day)
+            raise UsageError(text("office_page.errors.nothing dropped", "en"))
+        day = to_date(recorded_on)
+        return self._start(
+            "visits", tasks.take_lists, files=self.uploads(), data=self.county, recorded_on=day
+        )
+
+    def faults(self) -> GridTable:
+        """Return what of the last workbooks is to be mended, cell by cell."""
+        columns = ("file", "cell", "household_id", "value", "reason")
+        found = [(t.name, p) for t in self.taken if t.result for p in t.result.problems]
+        rows = [(name, p.cell, p.household_id, p.value, self._own_half(p.reason)) for name, p in found]
+        named = {c: self.words(f"returned.{c}") for c in columns}
+        return frame_table(pd.DataFrame(rows, columns=list(columns)), named)
+
+    def _own_half(self, reason: str) -> str:
+        """Return one language of a reason that is written in both."""
+        zh, _, en = reason.partition(" / ")
+        return zh if self.lang == "zh" else en or zh
 
     # --- jobs
 
@@ -314,7 +341,7 @@ class Desk:
 
     def _refuse_while_busy(self) -> None:
         if self.job is not None and self.job.running:
-            raise InputRefused("something is being made: wait until it is done, or stop it")
+            raise InputRefused(text("office_page.errors.busy", "en"))
 
     def settle(self) -> bool:
         """Take the result of a job that has ended into the state; say whether there was one."""
@@ -322,6 +349,7 @@ class Desk:
         if job is None or job.running or job is self._settled:
             return False
         self._settled = job
+        self.revision += 1
         if job.state == "done":
             if job.kind == "check":
                 self.checked = job.result
@@ -372,4 +400,3 @@ def _is_day(name: str) -> bool:
         return dt.date.fromisoformat(name).isoformat() == name
     except ValueError:
         return False
-

@@ -37,8 +37,9 @@ class Frame:
     def __init__(self, desk: Desk, shut_down: Callable[[], None]) -> None:
         self.desk = desk
         self.shut_down = shut_down
-        self.parts: list[Callable[[], None]] = []
+        self.parts: list[Callable[[], Any]] = []
         self.tabs: Any = None
+        self.refresh_job: Callable[[], Any] = lambda: None
         self._seen: tuple[Any, ...] = ()
 
     def words(self, key: str, /, **values: Any) -> str:
@@ -65,7 +66,7 @@ class Frame:
         self._job_bar()
         with ui.tabs().classes("w-full").props("align=left dense no-caps") as self.tabs:
             for name in views:
-                ui.tab(name, label=self.words(f"tabs.{name}")).mark(f"tab-{name}")
+                ui.tab(name, label=self.words(f"tabs.{name}")).mark(f"tab-{name}").classes(f"rm-tab-{name}")
         start = "data" if self.desk.day is None or self.desk.data is None else "month"
         with ui.tab_panels(self.tabs, value=start).classes("w-full").props("keep-alive"):
             for name, view in views.items():
@@ -91,8 +92,12 @@ class Frame:
             ui.label(self.words("title")).classes("text-h6")
             ui.space()
             ui.label(self.words("offline")).classes("text-caption")
-            ui.button(self.words("language"), on_click=self._switch_language).props("flat color=white").mark("language")
-            ui.button(self.words("stop"), on_click=self._stop).props("flat color=white").mark("stop")
+            ui.button(self.words("language"), on_click=self._switch_language).props("flat color=white").mark(
+                "language"
+            )
+            ui.button(self.words("stop"), on_click=self._stop).props("flat color=white").mark("stop").classes(
+                "rm-stop"
+            )
 
     def _switch_language(self) -> None:
         self.desk.lang = "en" if self.desk.lang == "zh" else "zh"
@@ -100,7 +105,7 @@ class Frame:
 
     def _stop(self) -> None:
         with ui.dialog(value=True).props("persistent"), ui.card():
-            ui.label(self.words("stopped")).mark("stopped")
+            ui.label(self.words("stopped")).mark("stopped").classes("rm-stopped")
         self.shut_down()
 
     # --- what runs
@@ -115,25 +120,29 @@ class Frame:
         self.refresh_job = bar.refresh
 
     def _job(self, job: Job) -> None:
-        with ui.card().classes("w-full q-pa-sm").mark("job"):
+        with ui.card().classes("w-full q-pa-sm").mark("job").classes("rm-job"):
             if job.running:
                 with ui.row().classes("w-full items-center no-wrap"):
                     ui.spinner(size="1.2em")
-                    ui.label(self.words(f"job.{job.kind}")).classes("text-weight-medium")
+                    ui.label(self.words(f"running.{job.kind}")).classes("text-weight-medium")
                     ui.label(self._where(job))
                     ui.space()
-                    ui.button(self.words("job.cancel"), on_click=lambda: self.attempt(self.desk.cancel)).props(
-                        "dense outline"
-                    ).mark("cancel")
+                    ui.button(
+                        self.words("job.cancel"), on_click=lambda: self.attempt(self.desk.cancel)
+                    ).props("dense outline").mark("cancel").classes("rm-cancel")
                 ui.linear_progress(value=round(job.share, 2), show_value=False).props(
                     "indeterminate" if not job.steps else ""
-                ).mark("progress")
+                ).mark("progress").classes("rm-progress")
                 return
             colour = {"done": "positive", "cancelled": "warning"}.get(job.state, "negative")
             with ui.row().classes("w-full items-center"):
-                ui.badge(self.words(f"job.{job.state}"), color=colour).classes("text-body2").mark(f"job-{job.state}")
+                said = self.words(f"job.{job.state}", what=self.words(f"jobs.{job.kind}"))
+                badge = ui.badge(said, color=colour).classes("text-body2")
+                badge.mark(f"job-{job.state}").classes(f"rm-job-{job.state}")
                 if job.error:
-                    ui.label(self.desk.say(job.error)).classes("wrap").mark("job-error")
+                    ui.label(self.desk.say(job.error)).classes("wrap").mark("job-error").classes(
+                        "rm-job-error"
+                    )
             for line in [line for line in job.lines if line.startswith(("warning", "note"))][-5:]:
                 ui.label(self.desk.say(line)).classes("text-caption")
 
@@ -164,7 +173,12 @@ class Frame:
         options: dict[str, Any] = {
             "columnDefs": [_column(column) for column in table.columns],
             "rowData": table.rows,
-            "defaultColDef": {"sortable": True, "resizable": True, "filter": True, "suppressHeaderMenuButton": False},
+            "defaultColDef": {
+                "sortable": True,
+                "resizable": True,
+                "filter": True,
+                "suppressHeaderMenuButton": False,
+            },
             "localeText": dict(section("office_page.grid", self.desk.lang)),
             "pagination": True,
             "paginationPageSize": 100,
@@ -185,7 +199,9 @@ def _column(column: GridColumn) -> dict[str, Any]:
         "filter": "agNumberColumnFilter" if column.kind in _NUMBERS else "agTextColumnFilter",
     }
     if column.kind in _FORMATS:
-        out[":valueFormatter"] = f"params => {{ const value = params.value; return {_FORMATS[column.kind]}; }}"
+        out[":valueFormatter"] = (
+            f"params => {{ const value = params.value; return {_FORMATS[column.kind]}; }}"
+        )
     if column.kind in _NUMBERS:
         out["type"] = "rightAligned"
     if column.kind == "wrap":

@@ -79,7 +79,7 @@ class Guard:
         if host not in self._hosts:
             return False
         changes = scope["type"] == "websocket" or scope.get("method") not in _SAFE
-        # A page of another site cannot read our answers, but it could send; its browser says where it is from.
+        # Another site's page cannot read our answers, but it could send; its browser says where it is from.
         return origin == f"http://{host}" if origin else not changes or scope["type"] == "websocket"
 
     def _has_opened(self, scope: Scope) -> bool:

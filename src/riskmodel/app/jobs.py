@@ -32,7 +32,7 @@ class Job:
     kind
         What it is, for the page.
     state
-        ``running``, ``done``, ``refused`` (an error raised on purpose), ``fault`` (one of ours), ``cancelled``.
+        ``running``, ``done``, ``refused`` (an error raised on purpose), ``fault`` (ours) or ``cancelled``.
     lines
         What the task said so far.
     step, steps

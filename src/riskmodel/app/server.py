@@ -16,7 +16,6 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import uvicorn
 from fastapi import FastAPI
-from nicegui import app as pages
 from nicegui import ui
 from starlette.responses import FileResponse, Response
 
@@ -95,9 +94,13 @@ def serve(desk: Desk, port: int | None, say: Callable[[str], None], *, browser: 
     guard = create_application(desk, number, shut_down)
     logging.getLogger("nicegui").setLevel(logging.ERROR)
     config = uvicorn.Config(
-        guard, log_level="warning", access_log=False, ws_max_size=BIGGEST_MESSAGE, timeout_graceful_shutdown=2,
+        guard,
+        log_level="warning",
+        access_log=False,
+        ws_max_size=BIGGEST_MESSAGE,
+        timeout_graceful_shutdown=2,
         server_header=False,
-    )  # fmt: skip
+    )
     server = uvicorn.Server(config)
     link = guard.link
     say(text("office_page.started", desk.lang, link=link))
@@ -107,5 +110,4 @@ def serve(desk: Desk, port: int | None, say: Callable[[str], None], *, browser: 
         server.run(sockets=[listening])
     finally:
         desk.close()
-        pages.shutdown_handlers = [] if hasattr(pages, "shutdown_handlers") else None  # type: ignore[attr-defined]
     say(text("office_page.ended", desk.lang))

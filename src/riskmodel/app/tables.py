@@ -1,4 +1,4 @@
-"""A month's households as the page shows them: the list's own columns, in words, for everybody who was scored."""
+"""A month's households as the page shows them: the list's own columns, in words, for everybody scored."""
 
 from __future__ import annotations
 

@@ -9,16 +9,17 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from riskmodel.scoring import VisitImport
+if TYPE_CHECKING:
+    from riskmodel.scoring import VisitImport
 
 Say = Callable[[str], None]
 EXPERIMENT = "county"
 
 
 def check(say: Say, data: Path, out: Path, store: Path, lang: str) -> dict[str, Any]:
-    """Check a county's tables; return what `riskmodel.data.check_county` found, and whether a model is there."""
+    """Check a county's tables; return what was found, and under ``model`` the one that is in charge."""
     from riskmodel.data import check_county
     from riskmodel.runs import CHAMPION, find_model
 

@@ -11,24 +11,32 @@ from nicegui import events, ui
 from riskmodel.app.desk import CHECK_FOLDER, Desk, OfficeFile
 from riskmodel.app.frame import Frame
 from riskmodel.app.tables import KEY, GridTable
+from riskmodel.i18n import join
 
 
 def data_view(frame: Frame) -> None:
     """Choose the folder; what the check found, and its problem list."""
     desk = frame.desk
     with ui.row().classes("w-full items-end no-wrap"):
-        path = ui.input(frame.words("data.folder"), value=str(desk.data or "")).classes("grow").mark("folder")
+        path = (
+            ui.input(frame.words("data.folder"), value=str(desk.data or ""))
+            .classes("grow")
+            .mark("folder")
+            .classes("rm-folder")
+        )
         ui.button(frame.words("data.browse"), on_click=lambda: _pick_folder(frame, path)).props("outline")
         ui.button(
             frame.words("data.choose" if desk.checked is None else "data.again"),
             on_click=lambda: frame.attempt(desk.choose, path.value),
-        ).mark("choose")
+        ).mark("choose").classes("rm-choose")
     if desk.checked is None:
         ui.label(frame.words("data.not_checked" if desk.data else "no_county")).classes("text-grey-8")
         return
     through = str(desk.checked.get("data_through") or "")[:10]
     said = frame.words("data.usable", day=through) if desk.usable else frame.words("data.refused")
-    ui.label(said).classes(f"text-subtitle1 text-{'positive' if desk.usable else 'negative'}").mark("usable")
+    ui.label(said).classes(f"text-subtitle1 text-{'positive' if desk.usable else 'negative'}").mark(
+        "usable"
+    ).classes("rm-usable")
     for sentence in desk.findings():
         ui.label(f"• {desk.say(sentence)}").classes("wrap")
     _links(frame, CHECK_FOLDER, desk.files(dt.date.min, of_check=True))
@@ -37,10 +45,12 @@ def data_view(frame: Frame) -> None:
         frame.grid(tables, height=f"{min(20, 6 + 2.7 * len(tables.rows))}rem", pagination=False)
     problems = desk.problems()
     if problems.rows:
-        ui.label(frame.words("data.problems", n=len(problems.rows))).classes("text-subtitle2").mark("problems")
+        ui.label(frame.words("data.problems", n=len(problems.rows))).classes("text-subtitle2").mark(
+            "problems"
+        )
         frame.grid(problems)
     else:
-        ui.label(frame.words("data.no_problems")).mark("problems")
+        ui.label(frame.words("data.no_problems")).mark("problems").classes("rm-problems")
 
 
 def _pick_folder(frame: Frame, path: Any) -> None:
@@ -73,7 +83,7 @@ def _pick_folder(frame: Frame, path: Any) -> None:
         listing()
         with ui.row().classes("w-full justify-end"):
             ui.button(frame.words("data.cancel"), on_click=dialog.close).props("flat")
-            ui.button(frame.words("data.take"), on_click=take).mark("take-folder")
+            ui.button(frame.words("data.take"), on_click=take).mark("take-folder").classes("rm-take-folder")
 
 
 def month_view(frame: Frame) -> None:
@@ -82,8 +92,10 @@ def month_view(frame: Frame) -> None:
     if not desk.usable:
         ui.label(frame.words("month.first")).classes("text-grey-8")
     elif desk.model is None:
-        ui.label(frame.words("month.no_model")).mark("no-model")
-        ui.button(frame.words("month.train"), on_click=lambda: frame.attempt(desk.train)).mark("train")
+        ui.label(frame.words("month.no_model")).mark("no-model").classes("rm-no-model")
+        ui.button(frame.words("month.train"), on_click=lambda: frame.attempt(desk.train)).mark(
+            "train"
+        ).classes("rm-train")
     else:
         _make_month(frame)
     made = desk.made_days()
@@ -96,7 +108,9 @@ def month_view(frame: Frame) -> None:
         with ui.row().classes("items-center"):
             planned, listed = int(counts.get("planned", 0)), int(counts.get("listed", 0))
             ui.label(frame.words("month.row", day=day, planned=planned, listed=listed))
-            ui.button(frame.words("month.open"), on_click=lambda day=day: _open(frame, day)).props("dense flat")
+            ui.button(frame.words("month.open"), on_click=lambda day=day: _open(frame, day)).props(
+                "dense flat"
+            )
 
 
 def _make_month(frame: Frame) -> None:
@@ -111,9 +125,16 @@ def _make_month(frame: Frame) -> None:
     ui.label(frame.words("month.model", model=desk.model)).classes("text-grey-8")
     with ui.row().classes("items-end"):
         options = {day.isoformat(): day.isoformat() for day in days}
-        day = ui.select(options, label=frame.words("month.day"), value=chosen.isoformat()).classes("w-56").mark("day")
-        visits = ui.number(frame.words("month.visits"), value=desk.visits_proposed(chosen), min=1, precision=0)
-        visits.classes("w-56").mark("visits")
+        day = (
+            ui.select(options, label=frame.words("month.day"), value=chosen.isoformat())
+            .classes("w-56")
+            .mark("day")
+            .classes("rm-day")
+        )
+        visits = ui.number(
+            frame.words("month.visits"), value=desk.visits_proposed(chosen), min=1, precision=0
+        )
+        visits.classes("w-56").mark("visits").classes("rm-visits")
 
         def propose() -> None:
             visits.value = desk.visits_proposed(dt.date.fromisoformat(day.value))
@@ -123,7 +144,7 @@ def _make_month(frame: Frame) -> None:
             frame.attempt(desk.make_month, asked, int(visits.value or 0), names.get("file"))
 
         day.on_value_change(propose)
-        ui.button(frame.words("month.make"), on_click=make).mark("make")
+        ui.button(frame.words("month.make"), on_click=make).mark("make").classes("rm-make")
     with ui.expansion(frame.words("month.names")).classes("w-full"):
         ui.upload(on_upload=keep_names, auto_upload=True).props("accept=.csv,.xlsx").classes("w-full")
 
@@ -133,7 +154,7 @@ def _month_summary(frame: Frame, day: dt.date) -> None:
     steps = desk.summary(day)
     counts = {"households": steps["score"].get("households"), "flagged": steps["score"].get("flagged")}
     counts |= {name: steps["worklist"].get(name) for name in ("listed", "planned", "unknown")}
-    with ui.row().mark("summary"):
+    with ui.row().mark("summary").classes("rm-summary"):
         for name, count in counts.items():
             if count is not None:
                 with ui.card().classes("q-pa-sm items-center"):
@@ -173,18 +194,24 @@ def _household_grid(frame: Frame, day: dt.date, table: GridTable) -> None:
         ui.label(f"{frame.words('households.month')} {day}").classes("text-weight-medium")
         township = ui.select(choices("township"), value=everything, label=frame.words("households.township"))
         village = ui.select(choices("village"), value=everything, label=frame.words("households.village"))
-        township.classes("w-40").mark("township")
-        village.classes("w-48").mark("village")
-        planned = ui.switch(frame.words("households.planned"), value=True).mark("planned")
+        township.classes("w-40").mark("township").classes("rm-township")
+        village.classes("w-48").mark("village").classes("rm-village")
+        planned = (
+            ui.switch(frame.words("households.planned"), value=True).mark("planned").classes("rm-planned")
+        )
         search = ui.input(frame.words("households.search")).props("clearable debounce=300").classes("w-64")
-        search.mark("search")
-        count = ui.label().mark("count")
+        search.mark("search").classes("rm-search")
+        count = ui.label().mark("count").classes("rm-count")
     ui.label(frame.words("households.hint")).classes("text-caption text-grey-8")
-    grid = frame.grid(GridTable(table.columns, []), height="30rem", rowSelection={"mode": "singleRow"})
+    grid = frame.grid(
+        GridTable(table.columns, []),
+        height="30rem",
+        rowSelection={"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+    )
     grid.options["columnDefs"] = [
         {**c, "pinned": "left"} if c["field"] == KEY else c for c in grid.options["columnDefs"]
     ]
-    grid.mark("households")
+    grid.mark("households").classes("rm-households")
 
     def fill() -> None:
         where = {"township": asked(township), "village": asked(village)}
@@ -210,7 +237,10 @@ def _card(frame: Frame, table: GridTable, household: str) -> None:
     row = table.row(household)
     if row is None:
         return
-    with ui.dialog(value=True) as dialog, ui.card().style("min-width:44rem;max-width:60rem").mark("card"):
+    with (
+        ui.dialog(value=True) as dialog,
+        ui.card().style("min-width:44rem;max-width:60rem").mark("card").classes("rm-card"),
+    ):
         ui.label(household).classes("text-h6")
         with ui.grid(columns="10rem 1fr").classes("w-full gap-1"):
             for column in table.columns:
@@ -241,11 +271,15 @@ def files_view(frame: Frame) -> None:
 
 
 def _links(frame: Frame, folder: str, files: list[OfficeFile]) -> None:
-    with ui.row():
+    with ui.list().props("dense"):
         for file in files:
-            mark, verb = ("🖨", "files.open") if file.opens else ("⬇", "files.download")
-            link = ui.link(f"{mark} {frame.words(f'files.{file.key}')}", f"/files/{folder}/{file.name}", new_tab=file.opens)
-            link.tooltip(frame.words(verb)).mark(f"file-{file.key}")
+            icon, verb = ("print", "files.open") if file.opens else ("download", "files.download")
+            with ui.row().classes("items-center gap-2"):
+                ui.icon(icon).tooltip(frame.words(verb))
+                address = f"/files/{folder}/{file.name}"
+                ui.link(frame.words(f"files.{file.key}"), address, new_tab=file.opens).classes(
+                    f"rm-file-{file.key}"
+                )
 
 
 def returned_view(frame: Frame) -> None:
@@ -257,36 +291,42 @@ def returned_view(frame: Frame) -> None:
             desk.add_upload(file.name, await file.read())
         waiting.refresh()
 
-    ui.upload(label=frame.words("returned.drop"), multiple=True, auto_upload=True, on_multi_upload=keep).props(
-        "accept=.xlsx,.csv"
-    ).classes("w-full").mark("drop")
+    ui.upload(
+        label=frame.words("returned.drop"), multiple=True, auto_upload=True, on_multi_upload=keep
+    ).props("accept=.xlsx,.csv").classes("w-full").mark("drop").classes("rm-drop")
+
+    def clear() -> None:
+        desk.drop_uploads()
+        waiting.refresh()
 
     @ui.refreshable
     def waiting() -> None:
         if not (files := desk.uploads()):
             return
-        ui.label(frame.words("returned.waiting", names="、".join(p.name for p in files))).mark("waiting")
+        ui.label(frame.words("returned.waiting", names=join(p.name for p in files)[frame.desk.lang])).mark(
+            "waiting"
+        ).classes("rm-waiting")
         with ui.row().classes("items-end"):
             on = ui.input(frame.words("returned.recorded_on"), value=dt.date.today().isoformat())
             ui.button(
                 frame.words("returned.take"), on_click=lambda: frame.attempt(desk.take_lists, on.value)
-            ).mark("take")
-            ui.button(frame.words("returned.clear"), on_click=lambda: (desk.drop_uploads(), waiting.refresh())).props("flat")
+            ).mark("take").classes("rm-take")
+            ui.button(frame.words("returned.clear"), on_click=clear).props("flat")
 
     waiting()
     for taken in desk.taken:
         if taken.result is None:
             ui.label(frame.words("returned.refused", name=taken.name, why=desk.say(taken.error))).classes(
                 "text-negative wrap"
-            ).mark("taken")
+            ).mark("taken").classes("rm-taken")
             continue
         r = taken.result
         numbers = {"added": len(r.added), "already": r.already, "empty": r.empty}
         numbers |= {"problems": len(r.problems), "conflicts": len(r.conflicts)}
-        ui.label(frame.words("returned.added", name=taken.name, **numbers)).mark("taken")
+        ui.label(frame.words("returned.added", name=taken.name, **numbers)).mark("taken").classes("rm-taken")
     if (faults := desk.faults()).rows:
         ui.label(frame.words("returned.problems")).classes("text-subtitle2")
-        frame.grid(faults, height="16rem").mark("faults")
+        frame.grid(faults, height="16rem").mark("faults").classes("rm-faults")
 
 
 VIEWS = {

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from riskmodel.cli import county, demo, evaluation, forecast, imports, models, office, province, rules
+from riskmodel.cli import (
+    county,
+    demo,
+    evaluation,
+    forecast,
+    imports,
+    local_page,
+    models,
+    office,
+    province,
+    rules,
+)
 from riskmodel.cli.common import USAGE, say
 from riskmodel.cli.language import SpokenGroup
 from riskmodel.errors import UsageError
@@ -53,6 +64,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "report": office.report,
     "month": office.month,
     "months": office.months,
+    "office": local_page.office,
     "province": province.province,
     "why": office.why,
     "promote": models.promote,
