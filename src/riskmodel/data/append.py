@@ -18,7 +18,7 @@ from riskmodel.data.schema import codes, column_words, contract, header_row
 from riskmodel.data.sources import GRID, RawTable, Source
 from riskmodel.errors import InputRefused
 from riskmodel.grids import BOM, find_encoding
-from riskmodel.io import atomic
+from riskmodel.io import atomic, open_database
 
 TITLE_LINES = 10  # an office puts a title or two above the header
 Row = Mapping[str, Any]  # column of the contract to its value: codes in English
@@ -258,13 +258,11 @@ def _append_xlsx(file: TableFile, rows: Sequence[Row], cells: list[list[Any]], o
 
 
 def _append_duckdb(file: TableFile, rows: Sequence[Row], cells: list[list[Any]], out: Path) -> None:
-    import duckdb
-
     shutil.copyfile(file.path, out)
     name = '"' + str(file.inside).replace('"', '""') + '"'
     kinds = {"date": "DATE", "number": "DOUBLE", "amount": "DECIMAL(18,4)", "bool": "BOOLEAN"}
     columns = [f'"{file.header(c)}" {kinds.get(_type(file, c), "VARCHAR")}' for c in file.new_columns(rows)]
-    with duckdb.connect(str(out)) as con:
+    with open_database(out, read_only=False) as con:
         if not file.headers:
             con.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
         else:

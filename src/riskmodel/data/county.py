@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import tempfile
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
@@ -37,31 +35,16 @@ from riskmodel.data.schema import (
     to_month_end,
 )
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.io import atomic, resource_limits, write_frame, write_text
+from riskmodel.io import atomic, open_engine, write_frame, write_text
 
 T = TypeVar("T")
-_HELD = "county"  # the engine's database that holds the tables
+HELD = "county"  # the engine's database that holds the tables
 VERSIONED = {"households": "household_id", "members": "member_id"}
-
-
-def open_engine() -> Any:
-    """Open an engine for tables that are read, within the limits of this process."""
-    con = ibis.duckdb.connect()
-    # It is printed on stdout, beside a verb's summary; a notebook without widgets has none to switch off.
-    with contextlib.suppress(duckdb.Error):
-        con.raw_sql("SET enable_progress_bar = false")
-    for statement in resource_limits().statements:
-        con.raw_sql(statement)
-    con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'riskmodel-duckdb'}'")
-    # Rows take a sixth of the memory where they are compressed, and are looked through sooner.
-    con.raw_sql(f"ATTACH ':memory:' AS {_HELD} (COMPRESS)")
-    con.raw_sql(f"USE {_HELD}")
-    return con
 
 
 def compress_tables(con: Any) -> None:
     """Compress what came into the tables of an engine from `open_engine`."""
-    con.raw_sql(f"CHECKPOINT {_HELD}")
+    con.raw_sql(f"CHECKPOINT {HELD}")
 
 
 @dataclass(frozen=True)
@@ -317,7 +300,7 @@ def county_of_frames(frames: Mapping[str, pd.DataFrame], about: About | None = N
     Nothing is checked; `riskmodel.data.frames.from_frames` asks whether frames keep to it.
     """
     about = about or About()
-    con = ibis.duckdb.connect()
+    con = open_engine(held=HELD)
     dated = About(snapshot_on=about.snapshot_on, entry_lag_months=about.entry_lag_months)
     tables = {}
     for name, frame in frames.items():

@@ -26,7 +26,7 @@ from riskmodel.data.conflicts import (
     overlapping_stays,
     unknown_ids,
 )
-from riskmodel.data.county import County, compress_tables, open_engine
+from riskmodel.data.county import HELD, County, compress_tables
 from riskmodel.data.file_formats import ROW
 from riskmodel.data.lineage import Lineage
 from riskmodel.data.link_facts import facts_of_links
@@ -77,7 +77,7 @@ from riskmodel.data.sources import RawTable, Source, find_sources, open_raw_tabl
 from riskmodel.data.verification import verify_table
 from riskmodel.errors import InputRefused, SpecError, nearest
 from riskmodel.i18n import Message, section
-from riskmodel.io import first_line, parse_spec, read_yaml
+from riskmodel.io import first_line, open_engine, parse_spec, read_yaml
 
 MAX_REJECTED = 0.05
 
@@ -224,7 +224,7 @@ def read_sources(
     max_rejected: float = 1,
 ) -> Reading:
     """Read and check the tables of a county, wherever they stand; ``notices`` are what was noticed before."""
-    con = open_engine()
+    con = open_engine([source.path for source in sources if source.kind in ("parquet", "duckdb")], HELD)
     tables: dict[str, TableRead] = {}
     for source in sources:
         try:

@@ -5,7 +5,6 @@ Files to raw DuckDB tables: ``row_``, then ``c0, c1, …`` as they stand, with w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from riskmodel.data.schema import TIME_ZONE, contract, match_headers
 from riskmodel.errors import InputRefused, nearest
 from riskmodel.grids import WORKBOOKS, Grid, file_kind, read_file
 from riskmodel.i18n import Message
-from riskmodel.io import first_line
+from riskmodel.io import base_tables, entries_within, first_line, open_database, parquet_path, views
 
 FORMATS = (".parquet", ".csv", ".xlsx")
 FRAME = "frame"  # a table in memory
@@ -105,7 +104,8 @@ def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
     if data.is_dir():
         found, notices = _in_folder(data)
     elif data.suffix.lower() in DUCKDB:
-        found, notices = _in_duckdb(data), []
+        found, unread = _in_duckdb(data)
+        notices = _unread_notices(unread)
     elif data.suffix.lower() in (".xlsx", *_OTHER_FORMATS) and _kind(data) not in (None, "csv"):
         found, unread = _in_workbook(data)
         notices = _unread_notices(unread)
@@ -130,7 +130,7 @@ def find_sources(data: Path) -> tuple[list[Source], list[Message]]:
 def _in_folder(folder: Path) -> tuple[list[Source], list[Message]]:
     found: list[Source] = []
     unread: list[tuple[str, str]] = []
-    for path in sorted(folder.iterdir()):
+    for path in entries_within(folder):
         # Excel leaves a lock file "~$…" beside an open workbook.
         if path.name.lower() in _OURS or path.name.startswith((".", "~$")) or not path.is_file():
             continue
@@ -147,7 +147,7 @@ def _in_file(path: Path) -> tuple[list[Source], list[tuple[str, str]]]:
     if kind in ("xlsx", GRID):
         return _in_workbook(path)
     if kind == "duckdb":
-        return _in_duckdb(path), []
+        return _in_duckdb(path)
     return [Source(table, path, kind)] if kind and table else [], []
 
 
@@ -215,15 +215,15 @@ def _near_table(name: str, names: list[str]) -> str | None:
     return max(within, key=len) if within else nearest(plain, names)
 
 
-def _in_duckdb(path: Path) -> list[Source]:
-    import duckdb
-
+def _in_duckdb(path: Path) -> tuple[list[Source], list[tuple[str, str]]]:
+    """Return the base tables of a database; a view is no table, whatever its name: it is never executed."""
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            rows = con.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall()
+        with open_database(path) as con:
+            names, unread = base_tables(con), views(con)
     except duckdb.Error as exc:
-        raise InputRefused(f"{path.name}: cannot be read as a DuckDB file ({exc})") from exc
-    return [Source(table, path, "duckdb", name) for (name,) in rows if (table := table_of(name))]
+        raise InputRefused(f"{path.name}: cannot be read as a DuckDB file ({first_line(exc)})") from exc
+    found = [Source(table, path, "duckdb", name) for _, name in names if (table := table_of(name))]
+    return found, [(f"{path.name}: {name} (VIEW)", "") for name in unread]
 
 
 # Types that parsing understands as they are; any other is read as text.
@@ -336,10 +336,9 @@ def _load(source: Source) -> FileRows | None:
 
 def _view(con: Any, source: Source, name: str, zone: str) -> tuple[str, ...]:
     """Make a view with the file's rows and return its headers."""
-    path = str(source.path).replace("'", "''")
-    if source.kind == "parquet":
-        # A bracket or star in a folder's name is no pattern.
-        path = re.sub(r"([*?\[])", r"[\1]", path)
+    is_parquet = source.kind == "parquet"
+    path = (parquet_path(source.path) if is_parquet else str(source.path.absolute())).replace("'", "''")
+    if is_parquet:
         options = "file_row_number=true, hive_partitioning=false"  # a folder county=… is no column
         origin, row = f"read_parquet('{path}', {options})", "file_row_number + 1"
     else:

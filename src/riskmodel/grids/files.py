@@ -16,7 +16,7 @@ from riskmodel.grids.old_excel import OLE_SIGNATURE, OleFile
 from riskmodel.grids.text_files import BOM, read_text
 from riskmodel.grids.workbooks import read_workbook
 from riskmodel.i18n import Message
-from riskmodel.io import first_line
+from riskmodel.io import base_tables, first_line, open_database
 
 WORKBOOKS = ("xlsx", "xlsb", "xls", "ods")
 # A text under another name is a document or a program's own file; a workbook's name on a text is an export.
@@ -199,12 +199,9 @@ def _duckdb(path: Path, file: str) -> list[Grid]:
     import duckdb
 
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            names = con.execute(
-                "SELECT table_schema, table_name FROM information_schema.tables ORDER BY 1, 2"
-            ).fetchall()
+        with open_database(path) as con:
             grids = []
-            for schema, name in names:
+            for schema, name in base_tables(con):
                 quoted = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
                 done = con.execute(f"SELECT * FROM {quoted}")
                 headers = [column[0] for column in done.description or []]

@@ -16,7 +16,7 @@ from riskmodel.importing.destination import ACCOUNT, is_import
 from riskmodel.importing.forms import merge_forms
 from riskmodel.importing.sheet_layout import SheetLayout, find_layout
 from riskmodel.importing.vocabulary import Vocabulary, vocabulary
-from riskmodel.io import first_line
+from riskmodel.io import entries_within, first_line
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
     Those are folders of folders, and what an import wrote.
     """
-    for path in sorted(folder.iterdir()):
+    for path in entries_within(folder):
         if _of_the_system(path):
             continue
         if path.is_dir() and not is_import(path):
-            yield from (inner for inner in sorted(path.iterdir()) if not _of_the_system(inner))
+            yield from (inner for inner in entries_within(path, folder) if not _of_the_system(inner))
         else:
             yield path
 

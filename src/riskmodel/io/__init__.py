@@ -2,6 +2,7 @@
 
 from riskmodel.io.arguments import check_arguments
 from riskmodel.io.checkpoints import Checkpoints, file_digest, folder_digest, inputs_digest
+from riskmodel.io.engines import base_tables, open_database, open_engine, parquet_path, views
 from riskmodel.io.files import (
     ENDINGS,
     FORMULA_SIGNS,
@@ -28,7 +29,7 @@ from riskmodel.io.office import (
     refuse_open_files,
     remove_stale_office_files,
 )
-from riskmodel.io.paths import DEFAULT_STORE, find_declaration, folder
+from riskmodel.io.paths import DEFAULT_STORE, entries_within, find_declaration, folder
 from riskmodel.io.registry import Registry
 from riskmodel.io.scratch import ScratchFolder
 from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
@@ -43,9 +44,11 @@ __all__ = [
     "ScratchFolder",
     "Spec",
     "atomic",
+    "base_tables",
     "check_arguments",
     "collect_backups",
     "column_values",
+    "entries_within",
     "file_digest",
     "find_declaration",
     "first_line",
@@ -59,6 +62,9 @@ __all__ = [
     "memory_limit",
     "new_workbook",
     "office_file",
+    "open_database",
+    "open_engine",
+    "parquet_path",
     "parse_spec",
     "read_table",
     "read_yaml",
@@ -68,6 +74,7 @@ __all__ = [
     "remove_stale_office_files",
     "resource_limits",
     "safe_text",
+    "views",
     "writable",
     "write_cell",
     "write_csv",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from riskmodel.errors import InputMissing, UsageError, did_you_mean
+from riskmodel.errors import InputMissing, InputRefused, UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent.parent
@@ -79,3 +79,28 @@ def find_declaration(name: str | Path, packaged: Path, what: str) -> Path:
         raise InputMissing(f"no {what} file {str(name)!r}; packaged ids: {known}")
     meant = did_you_mean(str(name), known.split(", "))
     raise UsageError(f"no {what} {str(name)!r}; known: {known}; or give a path to a .yaml file{meant}")
+
+
+def entries_within(folder: Path, home: Path | None = None) -> list[Path]:
+    """Return what a folder of foreign files holds, sorted; links are followed only within it.
+
+    Parameters
+    ----------
+    folder
+        What is listed.
+    home
+        The folder that links may not lead out of; the listed one by default.
+
+    Raises
+    ------
+    InputRefused
+        If a link leads out: whoever made the folder could have any file of this machine read.
+    """
+    inside = sorted(folder.iterdir())
+    root = (home or folder).resolve()
+    for path in inside:
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise InputRefused(
+                f"{path.name}: is a link that leads out of the folder; put the file itself there"
+            )
+    return inside

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ibis
 import pandas as pd
 
 from riskmodel.data import (
@@ -35,6 +34,7 @@ from riskmodel.data import (
 )
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import counted
+from riskmodel.io import open_engine
 from riskmodel.scoring.office_files import (
     FilledList,
     Visit,
@@ -217,7 +217,7 @@ def read_recorded_visits(data: str | Path, day: dt.date) -> RecordedVisits:
     folder = Path(data)
     sources, _ = find_sources(folder)
     by_table = {s.table: s for s in sources}
-    con = ibis.duckdb.connect()
+    con = open_engine([s.path for s in sources if s.kind in ("parquet", "duckdb")])
     households, _ = open_raw_table(con, by_table["households"])
     ids = frozenset(_texts(households, "household_id")) if households else frozenset()
     source = by_table.get(TABLE)
