@@ -32,6 +32,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("evaluation", "explanation"),
     ("runs",),
     ("cases",),
+    ("forms",),
     ("scoring",),
     ("presentation",),
     ("simulate",),
@@ -49,7 +50,7 @@ DOORS = {
     "mlflow": "runs/tracking.py",
     "shap": "explanation",
     "xlsxwriter": "io/workbook.py",
-    "jinja2": "presentation/page.py",
+    "jinja2": "io/templates.py",
     "pyspark": "province/engines.py",
     "nicegui": "app",
 }
@@ -124,6 +125,17 @@ def test_a_score_cannot_enter_a_case_file() -> None:
         if part == "cases"
         for name in imported(path)
         if name.startswith("riskmodel.") and name.split(".")[1] not in OF_CASES
+    ]
+    assert not wrong, wrong
+
+
+def test_a_score_cannot_enter_a_form() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for part, path in modules()
+        if part == "forms"
+        for name in imported(path)
+        if name.startswith("riskmodel.") and name.split(".")[1] not in OF_CASES | {"forms"}
     ]
     assert not wrong, wrong
 

@@ -33,6 +33,7 @@ from riskmodel.io.paths import DEFAULT_STORE, entries_within, find_declaration, 
 from riskmodel.io.registry import Registry
 from riskmodel.io.scratch import ScratchFolder
 from riskmodel.io.specs import Spec, load_spec, parse_spec, read_yaml
+from riskmodel.io.templates import template_faults, text_templates, word_templates
 from riskmodel.io.workbook import new_workbook, write_cell, write_frame
 
 __all__ = [
@@ -74,7 +75,10 @@ __all__ = [
     "remove_stale_office_files",
     "resource_limits",
     "safe_text",
+    "template_faults",
+    "text_templates",
     "views",
+    "word_templates",
     "writable",
     "write_cell",
     "write_csv",

@@ -9,12 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
 from riskmodel.i18n import LANGUAGES, Nouns, both, section
-from riskmodel.io import folder
+from riskmodel.io import folder, text_templates
 from riskmodel.presentation.chart import Chart
 from riskmodel.presentation.table import Column, Content, PagePart, Row, Table, Text, shown
 from riskmodel.version import __version__
@@ -36,20 +35,16 @@ def templates() -> Path:
 
 
 @cache
-def environment() -> jinja2.Environment:
+def environment() -> Any:
     """Return the template environment: HTML is escaped, an unknown name is an error."""
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates()),
-        autoescape=jinja2.select_autoescape(enabled_extensions=("html", "html.j2"), default=False),
-        undefined=jinja2.StrictUndefined,
-    )
+    env = text_templates(templates())
     env.filters["shown"] = shown
     return env
 
 
 def render(template: str, **content: Any) -> str:
     """Return a template of ``reports/templates`` filled in."""
-    return environment().get_template(template).render(**content)
+    return str(environment().get_template(template).render(**content))
 
 
 def asset(name: str) -> Markup:
@@ -188,12 +183,12 @@ class PageWords:
 
 def section_html(part: PageSection) -> Markup:
     """Return a section as HTML."""
-    return Markup(environment().get_template("parts.html.j2").module.section(part))  # type: ignore[attr-defined]
+    return Markup(environment().get_template("parts.html.j2").module.section(part))
 
 
 def part_html(part: Part) -> Markup:
     """Return a part as HTML."""
-    return Markup(environment().get_template("parts.html.j2").module.part(part))  # type: ignore[attr-defined]
+    return Markup(environment().get_template("parts.html.j2").module.part(part))
 
 
 def page_html(

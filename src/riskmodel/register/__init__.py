@@ -1,6 +1,7 @@
 """Stock and flow accounts of the register, the tables that offices publish, and checks of printed ones."""
 
 from riskmodel.register.accounts import (
+    PLACE_SIGN,
     RegisterAccounts,
     accounts_as_dict,
     build_register_accounts,
@@ -22,6 +23,7 @@ from riskmodel.register.vocabulary import (
 __all__ = [
     "ALL",
     "ANY",
+    "PLACE_SIGN",
     "UNKNOWN",
     "RegisterAccounts",
     "accounts_as_dict",

@@ -13,7 +13,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,8 @@ from riskmodel.register.vocabulary import UNKNOWN, in_line_order, register_vocab
 
 CELL = ["stock", "township", "category"]
 COLUMNS = [*CELL, "line", "hh", "p"]
+Place = Literal["township", "village"]
+PLACE_SIGN = "\u3000"  # between a township and its village where villages are counted
 
 
 def day_before(day: dt.date) -> dt.date:
@@ -142,11 +144,13 @@ def find_imbalances(frame: pd.DataFrame) -> pd.DataFrame:
     return out[(out["hh"] != 0) | (out["p"] != 0)].reset_index(drop=True)
 
 
-def known_townships(known: KnownCounty, households: pd.Series) -> pd.Series:
-    """Return each household's township as known by a day; ``unknown`` where it has no state then."""
-    states = known.rows(HOUSEHOLD_STATES).select("household_id", "township").to_pandas()
-    out = households.map(states.set_index("household_id")["township"]).astype(object)
-    return out.where(out.notna(), UNKNOWN)
+def known_places(known: KnownCounty, households: pd.Series, by: Place = "township") -> pd.Series:
+    """Return where each household lives as known by a day; ``unknown`` where it has no state then."""
+    states = known.rows(HOUSEHOLD_STATES).select("household_id", "township", "village").to_pandas()
+    place = states["township"] if by == "township" else states["township"] + PLACE_SIGN + states["village"]
+    out = households.map(place.set_axis(states["household_id"])).astype(object)
+    unknown = UNKNOWN if by == "township" else f"{UNKNOWN}{PLACE_SIGN}{UNKNOWN}"
+    return out.where(out.notna(), unknown)
 
 
 def _townships(rows: pd.DataFrame) -> pd.DataFrame:
@@ -209,7 +213,9 @@ class RegisterAccounts(RegisterPeriod):
         return f"RegisterAccounts({self.first} to {self.last}, {closing} households watched at the end)"
 
 
-def build_register_accounts(county: County | KnownCounty, from_: DateLike, to: DateLike) -> RegisterAccounts:
+def build_register_accounts(
+    county: County | KnownCounty, from_: DateLike, to: DateLike, *, by: Place = "township"
+) -> RegisterAccounts:
     """Build the stock and flow accounts of the register over a period, with the office tables.
 
     Everything is as known at ``to``. The opening as known on its own day stands in the line ``opening_then``,
@@ -221,6 +227,9 @@ def build_register_accounts(county: County | KnownCounty, from_: DateLike, to: D
         A county with the table ``monitoring``, or a `riskmodel.households.KnownCounty` of the last day.
     from_, to
         First and last day, both included: dates or ISO text.
+    by : {"township", "village"}
+        Smallest place that is counted; a village stands in the column ``township`` as township, an
+        ideographic space and village.
 
     Returns
     -------
@@ -244,11 +253,11 @@ def build_register_accounts(county: County | KnownCounty, from_: DateLike, to: D
         named = f"'monitoring' ({contract().tables['monitoring'].zh})"
         raise InputRefused(f"no table {named}: there is no register to balance; add the table")
     rows = history.register_history(known)
-    rows["township"] = known_townships(known, rows["household_id"])
+    rows["township"] = known_places(known, rows["household_id"], by)
     presence = read_presence(known, rows["household_id"])
     natural = count_natural_change(rows, presence, first, last)
     parts = [
-        _opening_then(known_county(known.county, day_before(first)), rows, known),
+        _opening_then(known_county(known.county, day_before(first)), rows, known, by),
         count_stocks(rows, presence, day_before(first), "opening"),
         count_flows(rows, presence, first, last),
         count_stocks(rows, presence, last, "closing"),
@@ -266,7 +275,9 @@ def _period(from_: DateLike, to: DateLike) -> tuple[dt.date, dt.date]:
     return first, last
 
 
-def _opening_then(known: KnownCounty, rows: pd.DataFrame, later: KnownCounty) -> pd.DataFrame:
+def _opening_then(
+    known: KnownCounty, rows: pd.DataFrame, later: KnownCounty, by: Place = "township"
+) -> pd.DataFrame:
     """Return the opening as it was known on its own day, in the townships of the later one."""
     then = history.register_history(known)
     township = _townships(rows).set_index("household_id")["township"]
@@ -275,7 +286,7 @@ def _opening_then(known: KnownCounty, rows: pd.DataFrame, later: KnownCounty) ->
     then["township"] = number.map(township).astype(object)
     if missing.any():
         # A correction may have moved a household's only row beyond the period; it still had a township.
-        then.loc[missing, "township"] = known_townships(known, then.loc[missing, "household_id"])
+        then.loc[missing, "township"] = known_places(known, then.loc[missing, "household_id"], by)
     return count_stocks(then, read_presence(known, then["household_id"]), known.as_of, "opening_then")
 
 

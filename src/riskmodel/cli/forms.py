@@ -1,0 +1,179 @@
+"""The verb of forms and reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riskmodel.cli.common import (
+    READING,
+    USAGE,
+    JsonFlag,
+    LangOption,
+    MeasuresOption,
+    NamesOption,
+    ReadingOptions,
+    read_people,
+    say,
+    tell,
+    verb,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from riskmodel.households import KnownCounty
+
+DEFAULT_RULES = "national-2021"
+
+
+@verb
+def forms(
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="The day spoken of.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
+        "out/forms"
+    ),
+    form: Annotated[
+        list[str] | None, typer.Option("--form", metavar="ID", help="Which form; repeatable. See --list.")
+    ] = None,
+    month: Annotated[
+        Path | None, typer.Option("--month", metavar="MONTHDIR", help="Whose list says whom to visit.")
+    ] = None,
+    household: Annotated[
+        list[str] | None, typer.Option("--household", metavar="ID", help="Only of these; repeatable.")
+    ] = None,
+    ruleset: Annotated[
+        str | None, typer.Option("--ruleset", metavar="ID", help="Default: the month's, else national-2021.")
+    ] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE")] = None,
+    names: NamesOption = None,
+    measures: MeasuresOption = None,
+    templates: Annotated[
+        Path | None, typer.Option("--templates", metavar="DIR", help="The office's own templates.")
+    ] = None,
+    write_templates: Annotated[
+        Path | None, typer.Option("--write-templates", metavar="DIR", help="Write templates to change.")
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="What forms there are.")] = False,
+    lang: LangOption = "zh",
+    reading: ReadingOptions = READING,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fill the forms and reports of the official documents from the data: Word and Excel, in Chinese."""
+    from riskmodel import forms as office_forms
+
+    if listing:
+        _list(lang, as_json)
+        return
+    if write_templates is not None:
+        paths = office_forms.write_form_templates(write_templates)
+        tell({"templates": str(write_templates), "written": len(paths)}, as_json)
+        return
+    if data is None or as_of is None:
+        say("riskmodel forms needs DATA and --as-of DATE; or --list, or --write-templates DIR")
+        raise typer.Exit(USAGE)
+    chosen, overrides, planned = _of_month(month, ruleset)
+    records = _records(
+        data,
+        as_of,
+        out,
+        chosen,
+        {**overrides, **_overrides(param)},
+        names,
+        measures,
+        household,
+        planned,
+        reading,
+    )
+    written = office_forms.write_forms(records, out, form, templates)
+    for one in written:
+        if one.skipped:
+            warn(f"{one.id} {one.zh}: {one.skipped}")
+    files = {one.id: [str(path) for path in one.files] for one in written if one.files}
+    tell({"out": str(out), "forms": len(files), "files": sum(map(len, files.values())),
+          "entries": {one.id: one.entries for one in written if one.files}}, as_json)  # fmt: skip
+
+
+def _list(lang: str, as_json: bool) -> None:
+    from riskmodel.forms import available_forms
+
+    known = available_forms()
+    if as_json:
+        shown = {"id", "number", "zh", "en", "source", "kind", "on_request"}
+        tell({"forms": [f.model_dump(include=shown) for f in known.values()]}, as_json)
+        return
+    for form in known.values():
+        typer.echo(
+            f"{form.id}  {form.number or '-'}  {form.text('zh' if lang == 'zh' else 'en')}  ({form.source})"
+        )
+
+
+def _overrides(param: list[str] | None) -> dict[str, str]:
+    from riskmodel.rules import parse_overrides
+
+    return parse_overrides(param or [])
+
+
+def _of_month(month: Path | None, ruleset: str | None) -> tuple[str, dict[str, Any], tuple[str, ...] | None]:
+    """Return the rule set, its parameters and the planned visits of a month; nothing else of it is read."""
+    import json
+
+    from riskmodel.errors import InputMissing
+    from riskmodel.io import read_table
+
+    if month is None:
+        return ruleset or DEFAULT_RULES, {}, None
+    made, listed = month / "made_with.json", month / "worklist.parquet"
+    if not made.is_file() or not listed.is_file():
+        raise InputMissing(f"{month}: no month of `riskmodel month` ({made.name}, {listed.name} are missing)")
+    card = json.loads(made.read_text(encoding="utf-8"))
+    rows = read_table(listed)
+    planned = tuple(rows.loc[rows["planned"].eq(True), "household_id"].astype(str))
+    own = ruleset is None or ruleset == card["ruleset"]
+    return ruleset or card["ruleset"], dict(card["params"] or {}) if own else {}, planned
+
+
+def _records(
+    data: Path, as_of: str, out: Path, ruleset: str, params: dict[str, Any], names: Path | None,
+    measures: Path | None, household: list[str] | None, planned: tuple[str, ...] | None,
+    reading: ReadingOptions,
+) -> Any:  # fmt: skip
+    from riskmodel.forms import FormRecords
+    from riskmodel.households import known_county
+    from riskmodel.rules import load_rules
+
+    chosen = load_rules(ruleset)
+    people = read_people(names, reading.pseudonymise)
+    county = reading.read_county(data, out=out, as_of=as_of)
+    known = known_county(county, as_of)
+    if people is not None:
+        from riskmodel.scoring import names_by_current_number
+
+        people = names_by_current_number(people, known)
+        columns = [c for c in ("household_id", "head_name", "contact", "phone") if c in people]
+        people = people[columns]
+    return FormRecords(
+        known, chosen, params, people, _known_only(known, household), planned, _measures(measures)
+    )
+
+
+def _known_only(known: KnownCounty, household: list[str] | None) -> tuple[str, ...]:
+    """Return the households asked for; one that is not known by the day is refused."""
+    from riskmodel.errors import UsageError
+
+    if not household:
+        return ()
+    there = set(known.townships.index.astype(str))
+    for one in household:
+        if one not in there:
+            raise UsageError(f"no household {one!r} is known by {known.as_of}")
+    return tuple(household)
+
+
+def _measures(path: Path | None) -> dict[str, list[str]]:
+    from riskmodel.explanation import load_measures
+
+    library = load_measures(path)
+    return {cause: [m.id for m in entry.measures] for cause, entry in library.causes.items()}

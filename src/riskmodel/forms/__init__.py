@@ -1,0 +1,8 @@
+"""Forms and reports of the official documents, filled from a county's data; no score can enter one."""
+
+from riskmodel.forms.declaration import available_forms
+from riskmodel.forms.records import FormRecords
+from riskmodel.forms.templates import write_form_templates
+from riskmodel.forms.write import WrittenForm, write_forms
+
+__all__ = ["FormRecords", "WrittenForm", "available_forms", "write_form_templates", "write_forms"]

@@ -1,0 +1,282 @@
+"""What forms are filled from: a county as known at a day, its verdicts, cases, and words of the codes.
+
+No score, model or forecast is read here, and none can be: this package stands below them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.cases import CaseBook, open_case_book
+from riskmodel.data import contract
+from riskmodel.households import HOUSEHOLD_STATES, PRESENT_MEMBERS, KnownCounty
+from riskmodel.io import records
+from riskmodel.register import category_name
+from riskmodel.rules import RuleSet, evaluate_rules
+
+Record = dict[str, Any]
+UNKNOWN = "不详"
+NAMES = ("head_name", "contact", "phone")
+GAPS = {
+    "gap_housing": "住房安全未达标", "gap_water": "饮水安全未达标", "gap_schooling": "义务教育阶段失学辍学",
+    "gap_medical": "有成员未参加基本医保",
+}  # fmt: skip
+INCOMES = ("wage", "business", "property", "transfer")
+RIGID = ("medical", "education", "housing", "disaster", "accident")
+
+
+def word(table: str, column: str, code: Any) -> str:
+    """Return the Chinese word of a code; what is no code stands as it is, nothing for a missing one.
+
+    Examples
+    --------
+    >>> word("risk_events", "cause", "illness"), word("members", "sex", None)
+    ('因病', '')
+    """
+    if code is None or code != code:
+        return ""
+    declared = contract().tables[table].columns[column]
+    if declared.codes_of:
+        table, _, column = declared.codes_of.partition(".")
+        declared = contract().tables[table].columns[column]
+    return (declared.codes or {}).get(str(code), str(code))
+
+
+def cause_words(causes: Any) -> str:
+    """Return causes, the main one first, in words."""
+    if causes is None or causes != causes:
+        return ""
+    return "、".join(word("risk_events", "cause", c) for c in str(causes).split(";") if c)
+
+
+def yuan(value: Any) -> str:
+    """Return an amount as a paper shows it, empty where it is unknown.
+
+    Examples
+    --------
+    >>> yuan(183529.4), yuan(None), yuan(0.0)
+    ('183,529', '', '0')
+    """
+    return "" if value is None or value != value else f"{value:,.0f}"
+
+
+def yes_no(value: Any) -> str:
+    """Return 是 or 否, empty where it is unknown."""
+    return "" if value is None or value != value else "是" if value else "否"
+
+
+def day_text(value: Any) -> str:
+    """Return a day, empty where there is none."""
+    return "" if value is None or value != value else f"{value:%Y-%m-%d}"
+
+
+def month_text(ordinal: Any) -> str:
+    """Return a month counted from year 0 as text.
+
+    Examples
+    --------
+    >>> month_text(2021 * 12 + 4)
+    '2021-05'
+    """
+    return (
+        ""
+        if ordinal is None or ordinal != ordinal
+        else f"{int(ordinal) // 12:04d}-{int(ordinal) % 12 + 1:02d}"
+    )
+
+
+@dataclass(frozen=True)
+class FormRecords:
+    """A county as its forms are filled from it.
+
+    Parameters
+    ----------
+    known
+        The county as known at one day.
+    ruleset
+        By whose conditions, clocks and procedure.
+    params
+        Overrides of its parameters.
+    names
+        ``household_id`` with ``head_name, contact, phone``; joined where a form is written, kept nowhere.
+    only
+        Households that are asked for; all where empty.
+    visits
+        Households that the month's list plans to visit, where there is one.
+    measures
+        Causes to the measures that the office's library proposes, as codes.
+    log
+        The county's case log.
+    """
+
+    known: KnownCounty
+    ruleset: RuleSet
+    params: Mapping[str, Any] = field(default_factory=dict)
+    names: pd.DataFrame | None = None
+    only: tuple[str, ...] = ()
+    visits: tuple[str, ...] | None = None
+    measures: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    log: Any = None
+    calendar: Any = None
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day spoken of."""
+        return self.known.as_of
+
+    @property
+    def month(self) -> tuple[dt.date, dt.date]:
+        """First day of the month of the day spoken of, and that day."""
+        return self.as_of.replace(day=1), self.as_of
+
+    @property
+    def quarter(self) -> tuple[dt.date, dt.date]:
+        """First day of the quarter of the day spoken of, and that day."""
+        return dt.date(self.as_of.year, 3 * ((self.as_of.month - 1) // 3) + 1, 1), self.as_of
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Verdicts of the rule set."""
+        return evaluate_rules(self.known, self.ruleset, params=dict(self.params))
+
+    @cached_property
+    def book(self) -> CaseBook:
+        """The cases of the county."""
+        return open_case_book(self.known, self.ruleset, self.log, self.calendar)
+
+    @cached_property
+    def cases(self) -> pd.DataFrame:
+        """One row a case, with where the household lives."""
+        return self.book.cases.merge(self.places, on="household_id", how="left")
+
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """``household_id, township, village, group`` of every household."""
+        return self.households[["household_id", "township", "village", "group"]]
+
+    @cached_property
+    def households(self) -> pd.DataFrame:
+        """One row a household: its accounts, its verdict by the rules, its standing and its name."""
+        accounts = self.known.accounts().to_pandas()
+        own = ["category", "main_cause", "conditions", "focus", "flagged", "outcome", "income_band",
+               "income_plan", "unknown", "verdict_depends", "line"]  # fmt: skip
+        verdicts = self.verdicts[["household_id", *own]].rename(columns={"category": "rule_category"})
+        out = accounts.drop(columns=[c for c in own if c in accounts]).merge(
+            verdicts, on="household_id", how="left", validate="1:1"
+        )
+        out = out.merge(self._states[["household_id"]], on="household_id")
+        if self.names is not None:
+            out = out.merge(self.names, on="household_id", how="left", validate="1:1")
+        for name in NAMES:
+            if name not in out:
+                out[name] = None
+        return out.sort_values(["township", "village", "group", "household_id"]).reset_index(drop=True)
+
+    @property
+    def villages(self) -> list[tuple[str, str]]:
+        """Township and village of every village, in order."""
+        return list(dict.fromkeys((str(h["township"]), str(h["village"])) for h in self.homes.values()))
+
+    @cached_property
+    def _states(self) -> pd.DataFrame:
+        return self.known.rows(HOUSEHOLD_STATES).to_pandas()
+
+    @cached_property
+    def homes(self) -> dict[str, Record]:
+        """Every household by its number, as a plain record."""
+        return {str(r["household_id"]): r for r in records(self.households)}
+
+    @cached_property
+    def members(self) -> dict[str, list[Record]]:
+        """Members present, by household, head first."""
+        frame = self.known.rows(PRESENT_MEMBERS).to_pandas()
+        order = {"head": 0, "spouse": 1, "child": 2, "parent": 3, "grandchild": 4}
+        frame = frame.assign(place=frame["relation"].map(order).fillna(9))
+        frame = frame.sort_values(["household_id", "place", "birth_month", "member_id"])
+        return _by_household(frame)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return the rows of a contract table as known at the day, none where the county lacks it."""
+        if not self.known.has(name):
+            columns = contract().tables[name].columns
+            return pd.DataFrame(columns=list(columns))
+        frame = self.known.rows(name).to_pandas()
+        event = contract().tables[name].event_date
+        if event in frame and frame[event].dtype.kind == "M":
+            frame = frame[frame[event].isna() | (frame[event] <= pd.Timestamp(self.as_of))]
+            frame = frame.sort_values(["household_id", event], kind="stable")
+        return frame.reset_index(drop=True)
+
+    def rows(self, name: str) -> list[Record]:
+        """Return the rows of a table as plain records of households known, missing values as None."""
+        return [
+            row
+            for rows in self._of_table(name).values()
+            for row in rows
+            if str(row["household_id"]) in self.homes
+        ]
+
+    @cached_property
+    def _grouped(self) -> dict[str, dict[str, list[Record]]]:
+        return {}
+
+    def of(self, name: str, household: str) -> list[Record]:
+        """Return a household's rows of a table, by date."""
+        return self._of_table(name).get(household, [])
+
+    def _of_table(self, name: str) -> dict[str, list[Record]]:
+        if name not in self._grouped:
+            self._grouped[name] = _by_household(self.table(name))
+        return self._grouped[name]
+
+    def asked(self, households: Sequence[str]) -> list[str]:
+        """Return those of some households that are asked for, by place; those named stand for all."""
+        wanted = set(self.only) if self.only else set(households)
+        return [h for h in self.homes if h in wanted]
+
+    @cached_property
+    def watched(self) -> list[str]:
+        """Households under watch, by place."""
+        return [h for h, home in self.homes.items() if home["in_register"]]
+
+    @cached_property
+    def to_visit(self) -> list[str]:
+        """Households to visit: as the month's list plans, else watched, found by rule, or owed a visit."""
+        if self.visits is not None:
+            wanted = set(self.visits)
+        else:
+            waiting = self.cases[
+                ~self.cases["closed"]
+                & self.cases["state"].isin(["clue", "to_verify", "absent", "comparison_hit"])
+            ]
+            found = {h for h, home in self.homes.items() if home["flagged"] is True}
+            wanted = set(self.watched) | found | set(waiting["household_id"])
+        return [h for h in self.homes if h in wanted]
+
+
+def _by_household(frame: pd.DataFrame) -> dict[str, list[Record]]:
+    out: dict[str, list[Record]] = {}
+    for row in records(frame.astype(object).where(frame.notna(), None)):
+        out.setdefault(str(row["household_id"]), []).append(row)
+    return out
+
+
+def standing(home: Mapping[str, Any]) -> str:
+    """Return where a household stands in the register, in words."""
+    if home["in_register"]:
+        category = home["register_category"]
+        return category_name(category, "zh") if isinstance(category, str) else "在册监测"
+    return {"eliminated": "已消除风险", "removed": "已清退", "label_withdrawn": "已清退"}.get(
+        str(home["register_event"]), "未纳入"
+    )
+
+
+def gaps(home: Mapping[str, Any]) -> str:
+    """Return what is lacking of the three guarantees and water, in words."""
+    return "、".join(text for name, text in GAPS.items() if home.get(name) is True)

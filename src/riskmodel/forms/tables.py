@@ -1,0 +1,199 @@
+"""Rows of sheets: the eight initial lists, warnings to be answered by department, problems of the records."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pandas as pd
+
+from riskmodel.cases import declared
+from riskmodel.forms.records import FormRecords, Record, cause_words, day_text, gaps, standing, word
+from riskmodel.io import records
+from riskmodel.register import UNKNOWN as NO_CATEGORY
+from riskmodel.register import category_name
+
+PROPOSED = 5  # phase of a case from which it stands on a list
+INCOME_ACTION, FURTHER_SUPPORT, NATURAL = 6, 7, 8
+
+
+def list_members(data: FormRecords) -> dict[int, list[Record]]:
+    """Return the eight initial lists (附件2-2): cases proposed and not yet decided, and what the rules add.
+
+    List 6 is of those whose income calls for an action, 7 of those under watch whose elimination nobody
+    proposes, 8 of members who came or went in the month. No list depends on a score.
+    """
+    lists: dict[int, list[Record]] = {number: [] for number in range(1, 9)}
+    states = declared().states
+    for case in records(data.cases):
+        state = states[case["state"]]
+        open_ = not case["closed"] and not state.refusal and PROPOSED <= state.phase < 11
+        if (
+            open_
+            and case["list"] is not None
+            and case["list"] == case["list"]
+            and case["household_id"] in data.homes
+        ):
+            lists[int(case["list"])].append(_case_row(data, case))
+    leaving = {row["household_id"] for row in lists[5]} | {row["household_id"] for row in lists[4]}
+    for household, home in data.homes.items():
+        conditions = str(home["conditions"] or "").split(";")
+        if home["income_plan"] is True or "income_action" in conditions:
+            lists[INCOME_ACTION].append(_home_row(data, household))
+        if home["in_register"] and household not in leaving:
+            lists[FURTHER_SUPPORT].append(_home_row(data, household))
+    lists[NATURAL] += [
+        row for row in natural_changes(data, *data.month)
+        if (home := data.homes[row["household_id"]])["in_register"] or home["registration"] == "lifted"
+    ]  # fmt: skip
+    place = {h: i for i, h in enumerate(data.homes)}
+    for rows in lists.values():
+        rows.sort(key=lambda row: place[row["household_id"]])
+        for i, row in enumerate(rows, 1):
+            row["number"] = i
+    return lists
+
+
+def _home_row(data: FormRecords, household: str) -> Record:
+    home = data.homes[household]
+    words = [word("support", "measure", s["measure"]) for s in data.of("support", household)]
+    category = home["register_category"] if home["in_register"] else home["rule_category"]
+    named = (
+        category_name(category, "zh") if isinstance(category, str) and category not in ("none", "") else ""
+    )
+    return {
+        "household_id": household, "township": home["township"], "village": home["village"],
+        "group": home["group"], "head_name": home["head_name"], "persons": home["persons"],
+        "registration": word("households", "registration", home["registration"]),
+        "category": "" if category == NO_CATEGORY else named, "standing": standing(home),
+        "pcni": home["pcni"],
+        "reference_income_pc": home["reference_income_pc"], "gaps": gaps(home),
+        "causes": cause_words(home["register_causes"]) or cause_words(home["main_cause"]),
+        "support": "、".join(dict.fromkeys(words)),
+        "facts": "；".join(_facts(data, household)),
+    }  # fmt: skip
+
+
+def _facts(data: FormRecords, household: str) -> Iterator[str]:
+    for event in data.of("risk_events", household)[-3:]:
+        yield f"{day_text(event['date'])} {word('risk_events', 'cause', event['cause'])}"
+    for visit in data.of("visits", household)[-1:]:
+        yield f"{day_text(visit['date'])} 入户：{word('visits', 'outcome', visit['outcome'])}"
+
+
+def _case_row(data: FormRecords, case: Record) -> Record:
+    states = declared().states
+    return {
+        **_home_row(data, case["household_id"]), "list": case["list"], "case_id": case["case_id"],
+        "state": states[case["state"]].zh, "since": case["since"].date(),
+        "waiting_for": declared().roles[case["waiting_for"]].zh,
+        "due_on": None if pd.isna(case["due_on"]) else case["due_on"].date(),
+    }  # fmt: skip
+
+
+def natural_changes(data: FormRecords, first: dt.date, last: dt.date) -> list[Record]:
+    """Return members who came or went in a period, with the reason that is on record."""
+    out = []
+    for row in data.rows("members"):
+        household = str(row["household_id"])
+        for column, direction in (("valid_from", "增加"), ("valid_to", "减少")):
+            day = row[column]
+            if day is None or not first <= day.date() <= last:
+                continue
+            out.append({
+                **_home_row(data, household), "direction": direction, "date": day.date(),
+                "relation": word("members", "relation", row["relation"]),
+                "reason": row["change_reason"] or "原因未填",
+            })  # fmt: skip
+    return out
+
+
+def rows_of_list(data: FormRecords, params: Record) -> list[Record]:
+    """Rows of one of the eight lists, of the households asked for."""
+    rows = list_members(data)[int(params["list"])]
+    return [row for row in rows if not data.only or row["household_id"] in data.only]
+
+
+def rows_of_warnings(data: FormRecords, params: Record) -> list[Record]:
+    """Warnings that departments pushed, with what became of each; the finding goes back to the department."""
+    out = []
+    for row in data.rows("warnings"):
+        out.append({
+            **_home_row(data, str(row["household_id"])), "department": row["department"] or "部门未填",
+            "pushed_on": _day(row["pushed_on"]), "forwarded_on": _day(row["forwarded_on"]),
+            "due": _day(row["due_on"]), "visited": _day(row["checked_on"]), "result": row["result"],
+        })  # fmt: skip
+    out.sort(key=lambda r: (r["department"], r["pushed_on"] or dt.date.min, r["household_id"]))
+    return out
+
+
+def _day(value: object) -> dt.date | None:
+    return None if value is None else value.date()  # type: ignore[attr-defined]
+
+
+COMPLETE, ACCURATE, TIMELY = "全面", "准确", "及时"
+MEMBER_CELLS = {
+    "健康状况": "health",
+    "劳动能力": "work_capacity",
+    "在校状况": "schooling",
+    "参加医保": "insured",
+}
+
+
+def rows_of_problems(data: FormRecords, params: Record) -> list[Record]:
+    """Problems by household and person under the three questions 全面? 准确? 及时? (004 二(五))."""
+    out = []
+    for household, home in data.homes.items():
+        for question, problem in _problems(data, household, home):
+            out.append({**_home_row(data, household), "question": question, "problem": problem})
+    for i, row in enumerate(out, 1):
+        row["number"] = i
+    return out
+
+
+def _problems(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
+    if home["in_register"] or home["registration"] == "lifted":
+        yield from _missing(data, household, home)
+    if home["in_register"]:
+        yield from _register_problems(data, household, home)
+        if data.known.has("support"):
+            yield from _support_problems(data, household, home)
+
+
+def _missing(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
+    if home["pcni"] != home["pcni"]:
+        yield COMPLETE, "核算期收入不全，人均纯收入无法核定"
+    for zh, column in MEMBER_CELLS.items():
+        lacking = sum(m[column] is None for m in data.members.get(household, ()))
+        if lacking:
+            yield COMPLETE, f"{lacking} 名成员未填{zh}"
+    for zh, column in (("住房安全", "housing_safe"), ("饮水安全", "water_safe")):
+        if home[column] is None or home[column] != home[column]:
+            yield COMPLETE, f"未填{zh}"
+
+
+def _register_problems(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
+    causes = str(home["register_causes"] or "")
+    if not cause_words(home["register_causes"]):
+        yield COMPLETE, "在册监测户未填致贫返贫风险"
+    if home["persons"] == 0:
+        yield ACCURATE, "在册监测户名下无家庭成员"
+    if home["gap_housing"] is True and not _has(data, household, "housing"):
+        yield ACCURATE, "住房安全未达标，未登记住房保障措施"
+    if "illness" in causes and home["spending_medical"] == 0:
+        yield ACCURATE, "风险为因病，核算期医疗自付为 0 元"
+
+
+def _has(data: FormRecords, household: str, measure: str) -> bool:
+    return any(s["measure"] == measure for s in data.of("support", household))
+
+
+def _support_problems(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
+    since = home["register_date"]
+    measures = {s["measure"] for s in data.of("support", household)}
+    if not measures and since is not None and (data.as_of - since.date()).days > 31:
+        yield TIMELY, "纳入监测满一个月，未登记帮扶措施"
+    if measures == {"social_security"} and home["labour"]:
+        yield ACCURATE, "有劳动能力，仅有综合保障一项措施（一兜了之）"
+    if measures == {"other"}:
+        yield ACCURATE, "帮扶措施仅填“其他”"
