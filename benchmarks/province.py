@@ -1,4 +1,4 @@
-"""A province of simulated counties end to end: seconds, processor seconds and memory a county, and a restart.
+"""A province of simulated counties from check to list: what each county costs, and a restart.
 
 ``python benchmarks/province.py --counties 4 --households 2000 --jobs 2 --out DIR``
 
@@ -17,6 +17,7 @@ import resource
 import time
 from pathlib import Path
 
+from month import make_model
 from riskmodel import province
 
 MONTHS = 48
@@ -36,7 +37,14 @@ def main() -> None:
             )
             maker.start()
             maker.join()
-    options = {"engine": args.engine, "jobs": args.jobs, "memory": args.memory, "threads": args.threads}
+    store = args.out / "logit.db"
+    if not store.is_file():
+        make_model(argparse.Namespace(model="logit", keep=args.out))
+    visits = args.visits or args.households // 20
+    options = {
+        "model": "county@champion", "store": store, "listing": province.ListOptions(visits=visits),
+        "engine": args.engine, "jobs": args.jobs, "memory": args.memory, "threads": args.threads,
+    }  # fmt: skip
     used, start = processor_seconds(), time.monotonic()
     whole = province.run_province(folder, AS_OF, args.out / "run", say=print, **options)
     seconds, used = time.monotonic() - start, processor_seconds() - used
@@ -79,6 +87,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--counties", type=int, default=10)
     parser.add_argument("--households", type=int, default=100_000)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--visits", type=int, default=0, help="of each county; by default one in twenty")
     parser.add_argument("--engine", choices=("local", "spark"), default="local")
     parser.add_argument("--memory", default=None, help="of each county, such as 2GiB")
     parser.add_argument("--threads", type=int, default=None, help="of each county")
