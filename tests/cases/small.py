@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -78,3 +79,13 @@ def register(*rows: tuple[str, str, str]) -> pd.DataFrame:
 
 def day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
+
+
+def write(folder: Path, tables: dict[str, pd.DataFrame], about: str = "") -> Path:
+    """Write tables as a county's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    if about:
+        (folder / "about.yaml").write_text(about, encoding="utf-8")
+    return folder

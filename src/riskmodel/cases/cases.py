@@ -79,7 +79,10 @@ class CaseBook:
         logged = self.log.steps_known(self.known)
         logged = logged[logged["to"].isin(list(declared().states))]
         parts = [part for part in (tables, logged) if len(part)]
-        return in_order(pd.concat(parts, ignore_index=True)) if parts else tables
+        if not parts:
+            return tables
+        both = pd.concat(parts, ignore_index=True).astype(object)
+        return in_order(both.where(both.notna(), None))
 
     @cached_property
     def followed(self) -> list[tuple[Following, list[tuple[dict[str, Any], Case | None, str | None]]]]:
@@ -142,7 +145,7 @@ class CaseBook:
         }
 
     def _running(self, case: Case) -> list[tuple[dt.date, Limit]]:
-        clocks = running(self.limits, case.reached, self.calendar)
+        clocks = running(self.limits, case.reached, case.counts_from, self.calendar)
         if declared().states[case.state].refusal or case.state == "withdrawn":
             return [pair for pair in clocks if pair[1].waits is not None]
         return clocks

@@ -72,7 +72,10 @@ def due_on(start: dt.date, limit: Limit, calendar: Calendar) -> dt.date:
 
 
 def running(
-    limits: Iterable[Limit], reached: Mapping[str, dt.date], calendar: Calendar
+    limits: Iterable[Limit],
+    reached: Mapping[str, dt.date],
+    counts_from: Mapping[str, dt.date],
+    calendar: Calendar,
 ) -> list[tuple[dt.date, Limit]]:
     """Return the limits of a case that began and have not ended, by the day on which each ends.
 
@@ -82,6 +85,8 @@ def running(
         From `limits_of`.
     reached
         The states that the case came to, each with the last day on which it did.
+    counts_from
+        Of some states, a later day from which their limits count.
     calendar
         Free days.
     """
@@ -90,5 +95,6 @@ def running(
         begun = [reached[s] for s in limit.start if s in reached]
         ended = [reached[s] for s in limit.end if s in reached]
         if begun and not (ended and max(ended) >= min(begun)):
-            out.append((due_on(min(begun), limit, calendar), limit))
+            first = min(counts_from.get(s, reached[s]) for s in limit.start if s in reached)
+            out.append((due_on(first, limit, calendar), limit))
     return sorted(out, key=lambda pair: (pair[0], pair[1].id))

@@ -108,6 +108,8 @@ class Declaration(Spec):
     standings: dict[str, Words]
     states: dict[str, State]
     proposal_words: dict[str, Kind]
+    no_ground: tuple[str, ...]
+    conditions: dict[str, Words]
     needs: dict[str, Need]
     transitions: tuple[Transition, ...]
     side_steps: dict[str, SideStep]

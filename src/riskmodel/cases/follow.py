@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
+
 from riskmodel.cases.declaration import ENTRIES, EXITS, FINDINGS, declared
 
 OUTSIDE, WATCHED, ELIMINATED, REMOVED = "outside", "watched", "eliminated", "removed"
@@ -53,6 +55,7 @@ class Case:
     cause: str | None = None
     list: int | None = None
     reached: dict[str, dt.date] = field(default_factory=dict)
+    counts_from: dict[str, dt.date] = field(default_factory=dict)  # of states whose clocks begin later
     unexplained: int = 0
     closed: bool = False
 
@@ -100,6 +103,8 @@ class Following:
         if not self._moves(case, step):
             return case, None
         case.move(to, day)
+        if (counts := step.get("counts_from")) is not None:
+            case.counts_from[to] = max(day, pd.Timestamp(counts).date())
         for name in ("channel", "cause", "list"):
             if step.get(name) is not None and (getattr(case, name) is None or name == "list"):
                 setattr(case, name, step[name])

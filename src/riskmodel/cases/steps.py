@@ -15,6 +15,7 @@ from riskmodel.households import KnownCounty
 STEP_COLUMNS = (
     "household_id", "to", "date", "recorded_on", "role", "unit", "ground", "document", "corrects", "kind",
     "cause", "channel", "list", "category", "number", "case_id", "row_id", "source",
+    "counts_from",
 )  # fmt: skip
 LOG_ROW = "case-step-"  # how rows of the tables that the log wrote are numbered
 # How a warning's result is read; anything else is a visit whose finding is not recorded.
@@ -125,8 +126,7 @@ def _applications(known: KnownCounty) -> pd.DataFrame:
     # Other channels say how the office found what is on record: only an application waits for an answer.
     rows = rows[rows["channel"] == "household_application"]
     # The office can answer from the day on which it wrote the application down.
-    days = pd.concat([pd.to_datetime(rows["date"]), pd.to_datetime(rows["recorded_on"])], axis=1).max(axis=1)
-    return rows.assign(to="clue", role="household", date=days)
+    return rows.assign(to="clue", role="household", counts_from=rows["recorded_on"])
 
 
 def _visits(known: KnownCounty) -> pd.DataFrame:

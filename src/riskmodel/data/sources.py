@@ -31,7 +31,7 @@ _MARKUP = ("html", "xml")
 FILE_ENDINGS = (".xlsx", *DUCKDB)  # of one file that holds a whole county
 # Written beside the tables by this package or by hand; none of them is a table.
 _OURS = {"about.yaml", "about.yml", "truth.parquet", "lower_bound.parquet", "rejected.csv", "cells.csv"}
-_OURS |= {"equal_rows.csv", "dropped.csv", "quality.json", "quality.md"}
+_OURS |= {"equal_rows.csv", "dropped.csv", "quality.json", "quality.md", "cases-log.sqlite"}
 _OURS |= {"reading.json", "reading.xlsx", "problems.csv", "corrections.csv", "map.yaml"}
 
 
