@@ -132,6 +132,8 @@ def test_a_warning_goes_from_the_county_to_the_village_and_its_result_is_read() 
     assert one(cases)["due_on"] == pd.Timestamp("2022-05-06")
     assert one(cases, "h2")["due_on"] == pd.Timestamp("2022-05-07")
     assert bool(one(cases, "h2")["late"])
+    # Visited: only what is not found out yet has no clock of the rule set any more.
+    assert one(cases, "h3")["due_on"] is pd.NaT
 
 
 def test_an_own_application_is_a_clue_and_other_channels_are_only_facts() -> None:
@@ -145,6 +147,8 @@ def test_an_own_application_is_a_clue_and_other_channels_are_only_facts() -> Non
     )
     case = one(find_cases(known("2022-05-20", risk_events=events), "lueyang-2021"))
     assert (case["state"], case["cause"], case["channel"]) == ("clue", "illness", "household_application")
+    # Five working days from 2 May 2022, around the holiday to the 4th and Saturday the 7th, worked.
+    assert (case["clock"], case["due_on"]) == ("application", pd.Timestamp("2022-05-10"))
 
 
 def test_a_visit_to_a_household_under_watch_is_no_case_and_its_procedure_leads_out() -> None:

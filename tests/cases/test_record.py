@@ -78,8 +78,18 @@ def identify(household: str, until: str = "supported") -> list[StepEntry]:
     return [step(household, to, day, role, **given) for to, day, role, given in kept]
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """A recorder that is only asked, never told: nothing is written."""
+    return recorder(make_folder(tmp_path_factory.mktemp("untouched")), "2022-06-02")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path)
+
+
+def make_folder(tmp_path: Path) -> Path:
     homes = ("h1", "h2", "h3")
     tables = {"households": small.households(homes=homes), "members": small.members(homes)}
     spending = pd.DataFrame(
@@ -126,32 +136,31 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_says_what_is_wrong_and_writes_nothing(folder: Path, name: str) -> None:
+def test_a_refusal_says_what_is_wrong_and_writes_nothing(untouched: Recorder, name: str) -> None:
     (to, day, role, given), said = REFUSED[name]
-    there = recorder(folder, "2022-06-02")
-    done = there.record([*identify("h1", "to_verify"), step("h1", to, day, role, **given)], dry=True)
+    entry = step("h1", to, day, role, **given)
+    done = untouched.record([*identify("h1", "to_verify"), entry], dry=True)
     assert len(done.recorded) == 2
     assert said in why(done)
-    assert not open_case_log(folder).exists
+    assert not untouched.log.exists
 
 
-def test_publicity_may_not_end_before_its_days_are_over(folder: Path) -> None:
+def test_publicity_may_not_end_before_its_days_are_over(untouched: Recorder) -> None:
     early = step("h1", "publicity_over", "2022-05-14", "village")
-    done = recorder(folder, "2022-06-02").record([*identify("h1", "publicised"), early], dry=True)
+    done = untouched.record([*identify("h1", "publicised"), early], dry=True)
     assert "posted for the full time" in why(done)
     assert "2022-05-15 at the earliest" in why(done)
 
 
-def test_an_objection_is_answered_before_publicity_ends(folder: Path) -> None:
+def test_an_objection_is_answered_before_publicity_ends(untouched: Recorder) -> None:
     objected = [
         *identify("h1", "publicised"),
         step("h1", "objection", "2022-05-12", "village", ground="有车"),
     ]
     end = step("h1", "publicity_over", "2022-05-17", "village")
     answered = step("h1", "objector_answered", "2022-05-15", "village", answer="车已报废")
-    there = recorder(folder, "2022-06-02")
-    assert "objections answered" in why(there.record([*objected, end], dry=True))
-    assert why(there.record([*objected, answered, end], dry=True)) == ""
+    assert "objections answered" in why(untouched.record([*objected, end], dry=True))
+    assert why(untouched.record([*objected, answered, end], dry=True)) == ""
 
 
 def test_a_refusal_to_the_household_is_owed_an_explanation_and_may_be_reviewed(folder: Path) -> None:
@@ -267,3 +276,99 @@ def test_what_was_interrupted_is_written_with_the_next_step(
     assert done.rows == {"risk_events": 1, "procedure": 2, "visits": 1}
     again = recorder(folder, "2022-05-08").record([])
     assert again.rows == {}
+
+
+WATCHED = {"h1": "lifted", "h2": "general", "h3": "general", "h4": "general", "h5": "general"}
+CLOSE = {"consent": True, "conditions": "measures;guarantees;income;spending", "ground": "四项标准逐项核对"}
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """Households under watch: h1 lifted; h3 without labour; h4's records end early; h5's are inferred."""
+    homes = tuple(WATCHED)
+    people = small.members(homes)
+    people.loc[people["household_id"] == "h3", "work_capacity"] = "none"
+    money = small.income(homes, 900)
+    money = money[~((money["household_id"] == "h4") & (money["month"] > "2022-03"))]
+    stated = money[money["household_id"] != "h5"].groupby("household_id")["month"].agg(["min", "max"])
+    tables = {
+        "households": small.households(homes=homes).assign(registration=list(WATCHED.values())),
+        "members": people,
+        "income": money,
+        "spending": pd.DataFrame(
+            {"household_id": homes, "month": "2021-01", "category": "medical", "amount": 1}
+        ),
+        "recorded": pd.concat(
+            [
+                stated.reset_index().rename(columns={"min": "month_from", "max": "month_to"}).assign(of=of)
+                for of in ("income", "spending")
+            ]
+        ).assign(recorded_on="2022-05-31"),
+        "monitoring": small.register(*[(h, "2021-01-10", "identified") for h in homes]),
+        "support": pd.DataFrame(
+            {"household_id": homes, "date": "2021-02-01", "measure": "health", "cause": "illness"}
+        ),
+    }
+    return recorder(small.write(tmp_path_factory.mktemp("watched") / "county", tables), "2022-06-02")
+
+
+ELIMINATE = {
+    "consent missing": ("h1", {**CLOSE, "consent": False}, "consent of the household"),
+    "a condition missing": ("h1", {**CLOSE, "conditions": "measures;income"}, "the four conditions"),
+    "no labour": ("h3", CLOSE, "no household without labour"),
+    "records shifted": ("h4", CLOSE, "lag"),
+    "records inferred": ("h5", CLOSE, "inferred"),
+    "a score": ("h1", {**CLOSE, "ground": "概率低于 0.05"}, "no score or model"),
+}
+
+
+@pytest.mark.parametrize("name", ELIMINATE)
+def test_an_elimination_is_refused_with_what_is_missing(watched: Recorder, name: str) -> None:
+    household, given, said = ELIMINATE[name]
+    entry = step(household, "proposed", "2022-06-01", "village", kind="eliminate", **given)
+    assert said in why(watched.record([entry], dry=True))
+
+
+def test_an_elimination_goes_the_same_road_and_opens_no_second_case(watched: Recorder) -> None:
+    road = [
+        step("h2", "proposed", "2022-05-05", "village", kind="eliminate", **CLOSE),
+        step("h2", "verified", "2022-05-06", "village", signed=True, ground="入户"),
+        step("h2", "appraised", "2022-05-09", "village", meeting="20/0/0", document="评-5"),
+        step("h2", "publicised", "2022-05-10", "village", document="公-5"),
+        step("h2", "publicity_over", "2022-05-16", "village"),
+        step("h2", "township_checked", "2022-05-18", "township", document="乡-5"),
+        step("h2", "assessed", "2022-05-20", "county", ground="评估组逐户评估"),
+    ]
+    end = {**CLOSE, "document": "批-5"}
+    decided = step("h2", "eliminated", "2022-05-23", "county", **end)
+    assert why(watched.record([*road, decided], dry=True)) == ""
+    assert "is for: county" in why(
+        watched.record([*road, step("h2", "eliminated", "2022-05-23", "township", **end)], dry=True)
+    )
+    # The assessment group may say no: then it is explained, and the household stays under watch.
+    failed = step("h2", "assessment_failed", "2022-05-20", "county", reason="收入不稳")
+    assert why(watched.record([*road[:-1], failed], dry=True)) == ""
+    second = step("h2", "proposed", "2022-05-17", "village", kind="eliminate", **CLOSE)
+    assert "not from publicity over" in why(watched.record([*road[:5], second], dry=True))
+
+
+def test_a_clearance_needs_visit_hearing_and_the_exit_of_its_registration(watched: Recorder) -> None:
+    def road(home: str, end: str, *, heard: bool = True) -> list[StepEntry]:
+        hearing = [step(home, "heard", "2022-05-07", "village", document="听-1")] if heard else []
+        return [
+            step(home, "proposed", "2022-05-05", "village", kind="remove", reason="入册前已有公职人员"),
+            step(home, "verified", "2022-05-06", "village", signed=True, ground="核实"),
+            *hearing,
+            step(home, "appraised", "2022-05-09", "village", meeting="20/0/0", document="评-6"),
+            step(home, "publicised", "2022-05-10", "village", document="公-6"),
+            step(home, "publicity_over", "2022-05-16", "village"),
+            step(home, "township_checked", "2022-05-18", "township", document="乡-6"),
+            step(home, "compared", "2022-05-20", "county", ground="比对"),
+            step(home, end, "2022-05-23", "county", document="批-6"),
+        ]
+
+    assert why(watched.record(road("h1", "label_withdrawn"), dry=True)) == ""
+    assert why(watched.record(road("h2", "removed"), dry=True)) == ""
+    assert "label withdrawn" in why(watched.record(road("h1", "removed"), dry=True))
+    assert "household heard" in why(watched.record(road("h2", "removed", heard=False), dry=True))
+    assert "lag" in why(watched.record(road("h4", "removed")[:1], dry=True))

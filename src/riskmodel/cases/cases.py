@@ -81,8 +81,7 @@ class CaseBook:
         parts = [part for part in (tables, logged) if len(part)]
         if not parts:
             return tables
-        both = pd.concat(parts, ignore_index=True).astype(object)
-        return in_order(both.where(both.notna(), None))
+        return in_order(pd.concat(parts, ignore_index=True))
 
     @cached_property
     def followed(self) -> list[tuple[Following, list[tuple[dict[str, Any], Case | None, str | None]]]]:
@@ -145,7 +144,7 @@ class CaseBook:
         }
 
     def _running(self, case: Case) -> list[tuple[dt.date, Limit]]:
-        clocks = running(self.limits, case.reached, case.counts_from, self.calendar)
+        clocks = running(self.limits, case.reached, case.counts_from, case.channel, self.calendar)
         if declared().states[case.state].refusal or case.state == "withdrawn":
             return [pair for pair in clocks if pair[1].waits is not None]
         return clocks

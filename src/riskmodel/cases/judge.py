@@ -105,10 +105,14 @@ class Judge:
         return dict(zip(frame["household_id"].astype(str), frame["registration"], strict=True))
 
     @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        """The rule set's verdicts by household: whether its records are whole, and whether it is held."""
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """The rule set's verdict on each household: whether its records are whole, and whether it is held."""
         verdicts = evaluate_rules(self.book.known, self.book.ruleset)
-        return verdicts.set_index(verdicts["household_id"].astype(str))
+        rows = verdicts[["income_reason", "lag_months", "doubts", "outcome", "income_basis"]].to_dict(
+            "records"
+        )
+        ids = verdicts["household_id"].astype(str)
+        return {h: {str(k): v for k, v in row.items()} for h, row in zip(ids, rows, strict=True)}
 
     @cached_property
     def stated(self) -> frozenset[str]:
@@ -122,7 +126,7 @@ class Judge:
             starts, homes = about.records_from, known.townships
             homes = homes[homes.isin(list(starts))] if isinstance(starts, dict) else homes
             out |= set(homes.index.astype(str))
-        return frozenset(out | set(self.verdicts.index[self.verdicts["income_basis"] == "totals"]))
+        return frozenset(out | {h for h, v in self.verdicts.items() if v["income_basis"] == "total"})
 
     def plain_faults(self, entry: StepEntry) -> Iterator[Message]:
         """Yield what is wrong of an entry whatever its case: names, dates, people's data, a score."""
@@ -247,9 +251,9 @@ class Judge:
 
     def _record_doubts(self, household: str) -> dict[str, str]:
         """Return what is shifted, inferred or in doubt of a household's records; empty texts for nothing."""
-        if household not in self.verdicts.index:
+        if household not in self.verdicts:
             return both("cases.records.unknown")
-        row = {str(k): v for k, v in self.verdicts.loc[household].items()}
+        row = self.verdicts[household]
         found = []
         if pd.notna(row["income_reason"]) and row["income_reason"]:
             found.append(both("cases.records.no income", why=str(row["income_reason"])))
@@ -262,10 +266,8 @@ class Judge:
         return {lang: "; ".join(f[lang] for f in found) for lang in ("zh", "en")}
 
     def _has_not_held(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
-        household = entry.household_id
-        return (
-            household in self.verdicts.index and self.verdicts.loc[household, "outcome"] != "hold_no_labour"
-        )
+        verdict = self.verdicts.get(entry.household_id)
+        return verdict is not None and verdict["outcome"] != "hold_no_labour"
 
     def _has_right_exit(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
         lifted = self.registrations.get(entry.household_id) == "lifted"

@@ -276,7 +276,9 @@ class _Homes:
         self._rows[number] = full
         step = as_step(full)
         step = {**step, "date": row["happened_on"]}
-        steps = [s for s in self._steps.get(row["household_id"], []) if s["number"] != row["corrects"]]
+        corrected = row["corrects"]
+        kept = self._steps.get(row["household_id"], [])
+        steps = [s for s in kept if corrected is None or s["number"] != corrected]
         ordered = in_order(pd.DataFrame([*steps, step], dtype=object)).to_dict("records")
         self._steps[row["household_id"]] = [
             {str(k): v for k, v in s.items()} | {"date": pd.Timestamp(s["date"]).date()} for s in ordered

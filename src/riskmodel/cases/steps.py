@@ -53,15 +53,15 @@ def steps_of_tables(known: KnownCounty, without_logged: bool = False) -> pd.Data
     parts = [part for part in parts if len(part)]
     if not parts:
         return pd.DataFrame(columns=list(STEP_COLUMNS), dtype=object)
-    out = pd.concat(parts, ignore_index=True).reindex(columns=list(STEP_COLUMNS)).astype(object)
-    out = out.where(out.notna(), None)
+    out = pd.concat(parts, ignore_index=True).reindex(columns=list(STEP_COLUMNS))
     if without_logged:
         out = out[~out["row_id"].astype(str).str.startswith(LOG_ROW)]
     return in_order(out.assign(source="table"))
 
 
 def in_order(steps: pd.DataFrame) -> pd.DataFrame:
-    """Return steps by household, day, how far each leads, day of recording and number."""
+    """Return steps by household, day, how far each leads, day of recording and number; None for missing."""
+    steps = steps.astype(object).where(steps.notna(), None)
     order = {code: i for i, code in enumerate(declared().states)}
     phases = {code: (s.side, s.phase, order[code]) for code, s in declared().states.items()}
     keys = pd.DataFrame(
