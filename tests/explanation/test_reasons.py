@@ -40,10 +40,16 @@ def half_up(value: float) -> float:
     return float(np.sign(value) * np.floor(round(abs(value), 9) + 0.5))
 
 
+def everything_on_record(index: pd.Index) -> pd.DataFrame:
+    causes = [c for c in explanation.cause_words("zh") if c not in ("income", "context", "none")]
+    return pd.DataFrame(True, index=index, columns=causes)
+
+
 @pytest.fixture(scope="module", params=[0, 1, 2])
 def explained(request, make_inputs, meta):
     parts, X, rules = make_inputs(400, seed=request.param)
-    return parts, X, rules, explanation.write_reasons(parts, X, meta, rules, "zh")
+    on_record = everything_on_record(X.index)
+    return parts, X, rules, explanation.write_reasons(parts, X, meta, rules, "zh", on_record=on_record)
 
 
 def test_generic_sentences_bear_out(explained, meta) -> None:
@@ -131,7 +137,7 @@ def test_no_internal_id_and_no_unfilled_slot(explained, make_inputs, meta) -> No
 
 def test_languages_say_the_same(explained, meta) -> None:
     parts, X, rules, zh = explained
-    en = explanation.write_reasons(parts, X, meta, rules, "en")
+    en = explanation.write_reasons(parts, X, meta, rules, "en", on_record=everything_on_record(X.index))
     words = dict(
         zip(explanation.cause_words("zh").values(), explanation.cause_words("en").values(), strict=True)
     ) | {"": ""}
@@ -178,8 +184,37 @@ def test_ties_go_by_the_contracts_order(make_inputs, meta) -> None:
     parts[:] = 0.0
     parts["disabled"] = parts["sick"] = 0.25
     X["disabled"] = X["sick"] = 1.0
-    said = explanation.write_reasons(parts, X, meta, rules, "zh")
+    on_record = everything_on_record(X.index)
+    said = explanation.write_reasons(parts, X, meta, rules, "zh", on_record=on_record)
     assert set(zip(said["cause_1"], said["cause_2"], strict=True)) == {("因病", "因残")}
+
+
+def test_an_official_cause_is_named_only_where_it_is_on_record(make_inputs, meta) -> None:
+    parts, X, rules = make_inputs(400)
+    rng = np.random.default_rng(3)
+    on_record = everything_on_record(X.index)
+    on_record[:] = rng.random(on_record.shape) < 0.3
+    sums = explanation.sum_by_cause(parts, meta)
+    for lang in ("zh", "en"):
+        said = explanation.write_reasons(parts, X, meta, rules, lang, on_record=on_record)
+        official = explanation.cause_words(lang)
+        code = {word: c for c, word in official.items() if c in on_record}
+        plain = {word: c for c, word in explanation.domain_words(lang).items()}
+        assert not set(code) & set(plain)
+        named, neutral = 0, 0
+        for k in (1, 2, 3):
+            for household, word in said[f"cause_{k}"].items():
+                if not word:
+                    continue
+                cause = code.get(word) or plain[word]
+                assert bool(on_record.loc[household].get(cause, False)) == (word in code), (household, word)
+                named, neutral = named + (word in code), neutral + (word not in code)
+                assert said.loc[household, f"contribution_{k}"] == pytest.approx(sums.loc[household, cause])
+        assert named > 100
+        assert neutral > 100
+    # Where nothing is known of the records, no official cause is said at all.
+    alone = explanation.write_reasons(parts, X, meta, rules, "zh")
+    assert not set(code) & set(alone[[f"cause_{k}" for k in (1, 2, 3)]].to_numpy().ravel())
 
 
 def test_a_small_village_is_never_quoted(make_inputs, meta) -> None:

@@ -11,7 +11,7 @@ import pytest
 from riskmodel import explanation, features
 from riskmodel.data.schema import codes
 from riskmodel.errors import SpecError, UsageError
-from riskmodel.explanation import cause_codes, load_measures
+from riskmodel.explanation import load_measures
 from riskmodel.explanation import wording as wording_module
 from riskmodel.explanation.contributions import all_causes
 from riskmodel.explanation.wording import PLACEHOLDER, Unit, load_wording
@@ -154,7 +154,6 @@ def test_measures_fit_the_published_table_of_single_causes(tmp_path) -> None:
 
 def test_every_official_cause_has_questions_and_measures() -> None:
     assert set(load_measures().causes) == set(all_causes()) - {"none"}
-    assert cause_codes(["因病", "不是原因"], "zh") == ["illness"]
 
 
 def test_a_logarithm_is_told_as_the_multiple_or_change_that_it_is_of() -> None:

@@ -118,7 +118,7 @@ def test_findings_are_chosen_from_the_contracts_words(workbook, made) -> None:
 
 def test_reasons_stand_with_their_cause_in_order(workbook, made) -> None:
     sheet = workbook["核查名单"]
-    column = header(sheet).index("为什么在名单上") + 1
+    column = header(sheet).index("模型另外提示") + 1
     for i, row in enumerate(made.listed.to_dict("records"), 2):
         said = [f"{row[f'cause_{k}']}：{row[f'reason_{k}']}" for k in (1, 2, 3) if row[f"reason_{k}"]]
         written = (sheet.cell(i, column).value or "").split("\n")

@@ -119,11 +119,13 @@ def worklist(
     if county is not None and people is not None:
         people = scoring.names_by_current_number(people, known_county(county, listed.as_of))
     is_split = split not in (None, "none")
-    presentation.record_list(listed, out.parent, lang, split=is_split)
+    presentation.record_list(listed, out.parent, lang, split=is_split, library=library)
     with collect_backups() as kept:
-        presentation.write_worklist(listed, out, lang, people)
+        presentation.write_worklist(listed, out, lang, people, library)
         books = out.with_name(f"{out.stem}-townships")
-        townships = presentation.write_township_books(listed, books, lang, people) if is_split else []
+        townships = (
+            presentation.write_township_books(listed, books, lang, people, library) if is_split else []
+        )
     for path in kept:
         warn(f"{path} is what was filled in; take it in with riskmodel visits import")
     # Whoever evaluates the visits must know how likely each household was to be on the list.

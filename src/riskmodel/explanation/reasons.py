@@ -26,6 +26,7 @@ from riskmodel.explanation.wording import (
     Variant,
     cause_words,
     check_language,
+    domain_words,
     load_wording,
 )
 
@@ -282,6 +283,7 @@ def write_reasons(
     lang: str = "zh",
     n: int = 3,
     wording: ReasonWording | None = None,
+    on_record: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Name the causes that raise a household's score most, each with one sentence that its figures bear out.
 
@@ -306,6 +308,10 @@ def write_reasons(
         How many reasons at most.
     wording
         The packaged sentences by default.
+    on_record
+        Truth values, shape (households, official causes), index as of X: for whom a risk event or a register
+        row of the cause is on record. Only there is the official word said, else that of the domain
+        (`riskmodel.explanation.domain_words`); without it nothing counts as on record.
 
     Returns
     -------
@@ -320,7 +326,8 @@ def write_reasons(
     SpecError
         If a feature has no metadata.
     """
-    return write_reasons_in((lang,), contributions, X, features, rules, n, wording)[lang]
+    given = {"n": n, "wording": wording, "on_record": on_record}
+    return write_reasons_in((lang,), contributions, X, features, rules, **given)[lang]  # type: ignore[arg-type]
 
 
 def write_reasons_in(
@@ -332,6 +339,7 @@ def write_reasons_in(
     n: int = 3,
     wording: ReasonWording | None = None,
     county: Mapping[str, float] | None = None,
+    on_record: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return what `write_reasons` does in several languages: causes and sentences are chosen once.
 
@@ -339,7 +347,7 @@ def write_reasons_in(
     ----------
     langs
         ``zh``, ``en`` or both.
-    contributions, X, features, rules, n, wording
+    contributions, X, features, rules, n, wording, on_record
         As in `write_reasons`; errors likewise.
     county
         Medians of the county, from `county_medians`, where the rows are some of its households; whole
@@ -358,8 +366,12 @@ def write_reasons_in(
     speaker, strength = _speakers(contributions, choice, list(sums.columns), features)
     order = _order(sums.to_numpy(), strength, list(sums.columns), n)
     size = sums.to_numpy()
+    recorded = _recorded(on_record, X.index, list(sums.columns))
     named = {
-        language: np.array([cause_words(language, wording)[str(c)] for c in sums.columns], dtype=object)
+        language: [
+            np.array([words(language, wording)[str(c)] for c in sums.columns], dtype=object)
+            for words in (domain_words, cause_words)
+        ]
         for language in languages
     }
     out: dict[str, dict[str, object]] = {language: {} for language in languages}
@@ -369,11 +381,22 @@ def write_reasons_in(
         cause = cause[rows]
         contribution = _spread(rows, size[rows, cause], np.nan, len(X))
         for language in languages:
-            out[language][f"cause_{i + 1}"] = _spread(rows, named[language][cause], "", len(X))
+            plain, official = named[language]
+            said = np.where(recorded[rows, cause], official[cause], plain[cause])
+            out[language][f"cause_{i + 1}"] = _spread(rows, said, "", len(X))
             out[language][f"contribution_{i + 1}"] = contribution
             sentences = choice.sentences(rows, speaker[rows, cause], language)
             out[language][f"reason_{i + 1}"] = _spread(rows, sentences, "", len(X))
     return {language: pd.DataFrame(columns, index=X.index) for language, columns in out.items()}
+
+
+def _recorded(on_record: pd.DataFrame | None, index: pd.Index, causes: list[str]) -> np.ndarray:
+    """Return for whom each cause is on record, shape (households, causes); groups beside them never are."""
+    if on_record is None:
+        return np.zeros((len(index), len(causes)), dtype=bool)
+    if not on_record.index.equals(index):
+        raise UsageError("on_record must have the index of X")
+    return on_record.reindex(columns=causes, fill_value=False).to_numpy(dtype=bool)
 
 
 def _check(contributions: pd.DataFrame, X: pd.DataFrame, rules: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from riskmodel.data import code_words, codes
 from riskmodel.explanation.contributions import all_causes
-from riskmodel.i18n import Language, Words, check_language
+from riskmodel.i18n import LANGUAGES, Language, Words, check_language
 from riskmodel.io import Spec, load_spec
 
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
@@ -166,10 +166,23 @@ class ReasonWording(Spec):
     village_minimum: int = Field(ge=2)
     near: float = Field(default=0.05, ge=0, lt=1)
     groups: dict[str, Words]
+    domains: dict[str, Words]
     before: dict[Literal["year", "period"], Words]
     units: dict[str, Unit]
     figures: dict[str, Figure]
     templates: tuple[Template, ...]
+
+    @model_validator(mode="after")
+    def _domains(self) -> ReasonWording:
+        official = codes("risk_events", "cause")
+        if missing := [c for c in official if c not in self.domains]:
+            raise ValueError(f"no domain for the causes {missing}: what is said where they are not on record")
+        spoken = {code_words("risk_events", "cause", c, spaced=True)[lang] for c in official
+                  for lang in LANGUAGES}  # fmt: skip
+        for code, words in self.domains.items():
+            if same := {words.zh, words.en} & spoken:
+                raise ValueError(f"domain {code}: {sorted(same)} is the word of an official cause")
+        return self
 
     @model_validator(mode="after")
     def _closed(self) -> ReasonWording:
@@ -243,6 +256,31 @@ def cause_words(lang: str, wording: ReasonWording | None = None) -> dict[str, st
     column = ("risk_events", "cause")
     official = {code: code_words(*column, code, spaced=True)[language] for code in codes(*column)}
     return official | {code: words.text(language) for code, words in wording.groups.items()}
+
+
+def domain_words(lang: str, wording: ReasonWording | None = None) -> dict[str, str]:
+    """Return the plain word of what each cause's features look at, said where the cause is not on record.
+
+    Parameters
+    ----------
+    lang
+        ``zh`` or ``en``.
+    wording
+        The packaged one by default.
+
+    Returns
+    -------
+    dict
+        Cause code, or group beside the causes, to words; none is the word of an official cause.
+
+    Examples
+    --------
+    >>> domain_words("en")["industry_failure"], domain_words("en")["income"]
+    ('farm and business', 'income')
+    """
+    language, wording = check_language(lang), wording or load_wording()
+    both = {**wording.domains, **wording.groups}
+    return {code: words.text(language) for code, words in both.items()}
 
 
 class Measure(Spec):
@@ -327,27 +365,3 @@ def load_measures(path: str | Path | None = None) -> MeasureLibrary:
     ['health', 'social security', 'social help']
     """
     return _packaged_measures() if path is None else load_spec(path, MeasureLibrary)
-
-
-def cause_codes(words: Iterable[object], lang: Language) -> list[str]:
-    """Return the codes of causes as scores say them; what is no cause is left out.
-
-    Parameters
-    ----------
-    words
-        Such as the columns ``cause_1`` to ``cause_3`` of one household's scores.
-    lang
-        Of the words: ``zh`` or ``en``.
-
-    Returns
-    -------
-    list of str
-        Codes of the data contract, and of the groups beside them.
-
-    Examples
-    --------
-    >>> cause_codes(["因病", "", None, "收入"], "zh")
-    ['illness', 'income']
-    """
-    known = {word: code for code, word in cause_words(lang).items()}
-    return [known[w] for w in words if isinstance(w, str) and w in known]

@@ -81,7 +81,7 @@ class MonthContext:
             self.scores(settings.lang), visits=settings.visits, random_share=settings.random_share,
             by=by,  # type: ignore[arg-type]  # build_worklist checks it
             quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.known,
-            seed=settings.seed,
+            seed=settings.seed, params=dict(self.loaded.card["params"]),
         )  # fmt: skip
 
     def scores(self, lang: str) -> pd.DataFrame:
@@ -134,7 +134,9 @@ def list_visits(context: MonthContext) -> StepResult:
         homes = counted(len(worklist.planned), "household")
         context.say(f"warning: {counted(worklist.visits, 'visit')}, but only {homes} to plan for")
     settings = context.settings
-    presentation.record_list(worklist, context.out, settings.lang, split=settings.split != NO_SHEETS)
+    presentation.record_list(
+        worklist, context.out, settings.lang, split=settings.split != NO_SHEETS, library=settings.measures
+    )
     paths = _write_lists(context, context.out, None)
     paths.append(write_table(worklist.selection, context.out / "worklist-chances.csv"))
     paths.append(write_table(worklist.listed, context.out / "worklist.parquet"))
@@ -146,13 +148,17 @@ def _write_lists(context: MonthContext, folder: Path, names: pd.DataFrame | None
     settings, worklist = context.settings, context.worklist
     with collect_backups() as kept:
         paths = [
-            presentation.write_worklist(worklist, folder / "worklist.xlsx", settings.lang, names),
+            presentation.write_worklist(
+                worklist, folder / "worklist.xlsx", settings.lang, names, settings.measures
+            ),
             presentation.write_visit_sheets(
                 worklist, folder / "visit-sheets.html", settings.lang, names, settings.measures
             ),
         ]
         if settings.split != NO_SHEETS:
-            paths += presentation.write_township_books(worklist, folder / TOWNSHIPS, settings.lang, names)
+            paths += presentation.write_township_books(
+                worklist, folder / TOWNSHIPS, settings.lang, names, settings.measures
+            )
     for path in kept:
         context.say(f"note: {path.name} is what was filled in, kept as {path}; take it in: visits import")
     return paths

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.data import cell_text
+from riskmodel.explanation import MeasureLibrary
 from riskmodel.i18n import Language, check_language, section, text
 from riskmodel.io import remove_stale_office_files
 from riskmodel.presentation.table import Row, Table, plain_value
@@ -24,6 +25,7 @@ from riskmodel.presentation.worklist import (
     list_headings,
     list_hints,
     rows_in_words,
+    with_facts,
 )
 from riskmodel.scoring import (
     ENTRY_KINDS,
@@ -50,7 +52,11 @@ _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
 def write_township_books(
-    worklist: Worklist, folder: str | Path, lang: str = "zh", names: pd.DataFrame | None = None
+    worklist: Worklist,
+    folder: str | Path,
+    lang: str = "zh",
+    names: pd.DataFrame | None = None,
+    library: MeasureLibrary | None = None,
 ) -> list[Path]:
     """Write one workbook a township with its planned visits; those of an earlier list are removed.
 
@@ -64,6 +70,8 @@ def write_township_books(
         ``zh`` or ``en``.
     names
         Joined here and kept nowhere else.
+    library
+        The office's measures and questions; the packaged ones by default.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def write_township_books(
     """
     language, home = check_language(lang), Path(folder)
     log = list_log(worklist)
-    rows = collector_rows(worklist, names)
+    rows = with_facts(worklist, collector_rows(worklist, names), language, library, "village")
     columns = collector_columns(rows)
     words = rows_in_words(rows, columns, language)
     paths: list[Path] = []
@@ -153,7 +161,14 @@ def _file_name(township: str, used: set[str]) -> str:
     return f"{name}.xlsx"
 
 
-def record_list(worklist: Worklist, folder: str | Path, lang: str, *, split: bool = False) -> ListLog:
+def record_list(
+    worklist: Worklist,
+    folder: str | Path,
+    lang: str,
+    *,
+    split: bool = False,
+    library: MeasureLibrary | None = None,
+) -> ListLog:
     """Write the log of a list and what its locked cells say, so that an edited one is told by cell.
 
     Parameters
@@ -166,6 +181,8 @@ def record_list(worklist: Worklist, folder: str | Path, lang: str, *, split: boo
         Language of the list.
     split
         Whether there are workbooks for townships too.
+    library
+        As the workbooks are written with.
 
     Returns
     -------
@@ -175,9 +192,10 @@ def record_list(worklist: Worklist, folder: str | Path, lang: str, *, split: boo
     language = check_language(lang)
     frames = (worklist.listed, worklist.unknown, worklist.held)
     whole = pd.concat([f.astype(object) for f in frames if len(f)], ignore_index=True)
+    whole = with_facts(worklist, whole, language, library)
     cells = {("county", lang): _locked_cells(worklist, whole, list_columns(whole), language)}
     if split:
-        rows = collector_rows(worklist)
+        rows = with_facts(worklist, collector_rows(worklist), language, library, "village")
         cells["township", lang] = _locked_cells(worklist, rows, collector_columns(rows), language)
     return write_list_log(worklist, folder, cells)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.errors import UsageError
-from riskmodel.explanation import MeasureLibrary, load_measures
+from riskmodel.explanation import FactSheet, MeasureLibrary, general_sheet, load_measures, write_fact_sheets
 from riskmodel.i18n import Language, check_language
 from riskmodel.io import atomic, records, write_text
 from riskmodel.presentation.page import asset, render
@@ -73,10 +73,14 @@ def visit_sheets_html(
     rows = collector_rows(worklist, names)
     shown = records(rows_in_words(rows, list_columns(rows), lang))
     title = phrase("title", lang, as_of=worklist.as_of.isoformat())
+    facts = {}
+    if len(worklist.facts):
+        facts = write_fact_sheets(worklist.facts, list(rows["household_id"]), lang, "village", library)
     of_village: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row, words in zip(records(rows), shown, strict=True):
         place = (row["township"], row["village"])
-        of_village.setdefault(place, []).append(_household(row, words, lang, library))
+        sheet = facts.get(row["household_id"]) or general_sheet(lang, library)
+        of_village.setdefault(place, []).append(_household(row, words, sheet, lang, library))
     villages = []
     for (township, village), homes in of_village.items():
         head = phrase("sheet_head", lang, n=len(homes), title=title)
@@ -92,15 +96,16 @@ def visit_sheets_html(
 def _household(
     row: Mapping[Any, Any],
     shown: Mapping[Any, Any],
+    sheet: FactSheet,
     lang: Language,
     library: MeasureLibrary,
 ) -> dict[str, Any]:
-    causes = ["other"]  # what the model sees is not for the village
-    measures = ("、" if lang == "zh" else ", ").join(library.measures(causes, lang))
-    note = library.note.zh if lang == "zh" else library.note.en
+    measures = phrase("list_join", lang).join(sheet.measures) or phrase("no_measures", lang)
     parts: list[dict[str, Any]] = []
-    questions = library.questions(causes, lang)
-    parts.append({"title": phrase("sheet_ask", lang), "tag": "ul", "lines": questions})
+    if sheet.facts:
+        parts.append({"title": phrase("sheet_facts", lang), "tag": "ol", "lines": sheet.facts})
+    parts.append({"title": phrase("sheet_ask", lang), "tag": "ul", "lines": sheet.questions})
+    note = library.note.text(lang)
     parts.append({"title": phrase("sheet_help", lang), "text": measures, "note": note})
     return {
         "title": f"{row['position']}. {row['household_id']}",

@@ -16,6 +16,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.errors import UsageError
+from riskmodel.explanation import MeasureLibrary, Reader, write_fact_sheets
 from riskmodel.i18n import LANGUAGES, Language, both, check_language, join, pair, same, section, text
 from riskmodel.io import column_values, records
 from riskmodel.models import is_model, model_entry, model_names
@@ -36,13 +37,16 @@ from riskmodel.scoring import Column as ListColumn
 
 OPTIONAL = ("tier", "interval", "rule_conditions", "group", "persons", "registration", "in_register",
             "last_visit", "last_outcome", "card", "held_until", "own_id", "head_name", "contact", "phone",
-            "trip", "records")  # fmt: skip
+            "trip", "records", "questions", "measures")  # fmt: skip
 SOURCES_OF = {
     "records": ("lag_months", "doubts"),
+    "questions": ("question_lines",),
+    "measures": ("measure_lines",),
     "reasons": ("reason_1",),
     "interval": ("probability_low", "probability_high"),
 }
 REASONS = 3
+GROUNDS = ("flagged", "urgency", "rule_conditions", "rule_category", "income_reason")  # why it is on the list
 
 
 def phrase(name: str, lang: Language, /, **values: object) -> str:
@@ -56,6 +60,8 @@ def list_columns(rows: pd.DataFrame) -> list[ListColumn]:
 
 
 def _present(rows: pd.DataFrame, column: ListColumn) -> bool:
+    if column.id == "facts":
+        return bool({"fact_lines", "rule_conditions"} & set(rows))
     needed = SOURCES_OF.get(column.id, (column.id,))
     if not all(c in rows for c in needed):
         return False
@@ -68,7 +74,10 @@ def _present(rows: pd.DataFrame, column: ListColumn) -> bool:
 def rows_in_words(rows: pd.DataFrame, columns: list[ListColumn], lang: Language) -> pd.DataFrame:
     """Return the rows as they are read: text, numbers, dates; None where nothing is to be written."""
     made: Mapping[str, Callable[[pd.DataFrame, Language], list[object]]] = {
-        "reasons": _why,
+        "facts": _facts,
+        "questions": _written("question_lines"),
+        "measures": _written("measure_lines"),
+        "reasons": _hints,
         "interval": _intervals,
         "planned": _yes_no("planned"),
         "in_register": _yes_no("in_register"),
@@ -143,21 +152,61 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
     return out
 
 
-def _why(rows: pd.DataFrame, lang: Language) -> list[object]:
-    """Return one cell a household: the rules' grounds, the model's reasons, or that it was drawn."""
+def with_facts(
+    worklist: Worklist,
+    rows: pd.DataFrame,
+    lang: Language,
+    library: MeasureLibrary | None = None,
+    reader: Reader = "office",
+) -> pd.DataFrame:
+    """Return rows of a list with what is on record of each, what to ask and what could help, line by line.
+
+    For the village nothing is left beside the facts that would tell why a household is on the list.
+    """
+    if reader == "village":
+        rows = rows.drop(columns=[c for c in GROUNDS if c in rows])
+    if worklist.facts.empty or rows.empty:
+        return rows
+    found = write_fact_sheets(worklist.facts, list(rows["household_id"]), lang, reader, library)
+    sheets = [found[i] for i in rows["household_id"]]
+    return rows.assign(
+        fact_lines=["\n".join(s.facts) for s in sheets],
+        question_lines=["\n".join(s.questions) for s in sheets],
+        measure_lines=[phrase("list_join", lang).join(s.measures) for s in sheets],
+    )
+
+
+def _written(column: str) -> Callable[[pd.DataFrame, Language], list[object]]:
+    return lambda rows, lang: [text or None for text in column_values(rows[column])]
+
+
+def _facts(rows: pd.DataFrame, lang: Language) -> list[object]:
+    """Return one cell a household: the rules' grounds and the facts on record; or the lot, the card."""
     conditions = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
     flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
     urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
-    alone = {"lot": "by_lot", "card_due": "by_card", "chance": "by_many", "beyond": "by_many"}
+    alone = {"lot": "by_lot", "card_due": "by_card"}
+    facts = column_values(rows["fact_lines"]) if "fact_lines" in rows else [""] * len(rows)
     blind = _unknown_incomes(rows, lang)
     out: list[object] = []
-    columns = (conditions, reasons(rows, lang), column_values(flagged), column_values(urgency), blind)
-    for grounds, said, is_flagged, code, why in zip(*columns, strict=True):
-        head = [why] if why else []
-        head += [phrase("by_rule", lang, said=grounds)] if is_flagged and grounds else []
-        lines = head + [f"{i}. {sentence}" for i, sentence in enumerate(said, 1)]
-        if code in alone and (not lines or code in ("lot", "card_due")):
-            lines = [phrase(alone[code], lang), *lines]
+    columns = (conditions, facts, column_values(flagged), column_values(urgency), blind)
+    for grounds, told, is_flagged, code, why in zip(*columns, strict=True):
+        lines = [phrase(alone[code], lang)] if code in alone else []
+        lines += [why] if why and not told else []
+        lines += [phrase("by_rule", lang, said=grounds)] if is_flagged and grounds else []
+        lines += [told] if told else []
+        out.append("\n".join(lines) or None)
+    return out
+
+
+def _hints(rows: pd.DataFrame, lang: Language) -> list[object]:
+    """Return one cell a household: what the model adds to the facts."""
+    urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
+    out: list[object] = []
+    for said, code in zip(reasons(rows, lang), column_values(urgency), strict=True):
+        lines = [f"{i}. {sentence}" for i, sentence in enumerate(said, 1)]
+        if not lines and code in ("chance", "beyond"):
+            lines = [phrase("by_many", lang)]
         out.append("\n".join(lines) or None)
     return out
 
@@ -242,7 +291,11 @@ SUMMARY_WIDTHS, DICTIONARY_WIDTHS = (26, 86), (18, 94)  # characters
 
 
 def write_worklist(
-    worklist: Worklist, path: str | Path, lang: str = "zh", names: pd.DataFrame | None = None
+    worklist: Worklist,
+    path: str | Path,
+    lang: str = "zh",
+    names: pd.DataFrame | None = None,
+    library: MeasureLibrary | None = None,
 ) -> Path:
     """Write the workbook: the list, a sheet per place if asked, unknown incomes, summary, dictionary.
 
@@ -259,6 +312,8 @@ def write_worklist(
         Language of the workbook.
     names : DataFrame, optional
         `riskmodel.scoring.read_names`: joined here and kept nowhere else.
+    library : MeasureLibrary, optional
+        The office's measures and questions; the packaged ones by default.
 
     Returns
     -------
@@ -283,17 +338,23 @@ def write_worklist(
         # A filled list says by itself which list it is (`riskmodel visits import`).
         for name, value in (("list", list_log(worklist).id), ("as_of", day), ("lang", language)):
             book.book.set_custom_property(LIST_PROPERTIES[name], value, "text")
-        _write_sheets(book, worklist, title, names)
+        _write_sheets(book, worklist, title, names, library)
     return target
 
 
-def _write_sheets(book: Workbook, worklist: Worklist, title: str, names: pd.DataFrame | None) -> None:
+def _write_sheets(
+    book: Workbook,
+    worklist: Worklist,
+    title: str,
+    names: pd.DataFrame | None,
+    library: MeasureLibrary | None,
+) -> None:
     lang = book.language
     # Names of the fixed sheets come first: a township called like one of them gets a number.
     fixed = {key: book.name(book.said(name)) for key, name in section("worklist.sheets", lang).items()}
     hints = list_hints(book)
     footer = book.said(phrase("page", lang))
-    lists = _lists(worklist, names)
+    lists = _lists(worklist, names, lang, library)
     _, whole, own_columns = lists[0]
     told = rows_in_words(whole, own_columns, lang)
     one_rule_set = len(listed_rule_sets(whole)) <= 1  # codes have one meaning, whichever rows are looked at
@@ -332,10 +393,10 @@ def _dropped_table(dropped: pd.DataFrame, lang: Language) -> Table:
 
 
 def _lists(
-    worklist: Worklist, names: pd.DataFrame | None
+    worklist: Worklist, names: pd.DataFrame | None, lang: Language, library: MeasureLibrary | None
 ) -> list[tuple[str, pd.DataFrame, list[ListColumn]]]:
     """Return the lists of the workbook: name, rows, columns; fixed sheets go by their key in the words."""
-    rows = join_names(worklist.listed, names)
+    rows = with_facts(worklist, join_names(worklist.listed, names), lang, library)
     columns = [c for c in list_columns(rows) if c.id != "held_until"]
     out = [("list", rows, columns)]
     if worklist.by:
@@ -346,7 +407,7 @@ def _lists(
         ("unknown", worklist.unknown, NOT_ON_UNKNOWN),
         ("held", worklist.held, NOT_ON_HELD),
     ):
-        own = join_names(others, names)
+        own = with_facts(worklist, join_names(others, names), lang, library)
         if name == "unknown" or len(own):
             out.append((name, own, [c for c in list_columns(own) if c.id not in left_out]))
     return out

@@ -14,6 +14,7 @@ from riskmodel.register.office_tables import ALL, ANY, income_bands, office_tabl
 from riskmodel.register.published_check import check_published, describe_check
 from riskmodel.register.vocabulary import (
     UNKNOWN,
+    category_code,
     category_name,
     code_name,
     phrase,
@@ -28,6 +29,7 @@ __all__ = [
     "RegisterAccounts",
     "accounts_as_dict",
     "build_register_accounts",
+    "category_code",
     "category_name",
     "check_published",
     "code_name",

@@ -23,6 +23,7 @@ from riskmodel.rules.expression import (
 )
 from riskmodel.rules.library import list_rule_sets, load_rules, parameter_table
 from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
+from riskmodel.rules.quantities import condition_quantities, name_quantity, quantity_words
 
 __all__ = [
     "RECORDS_INCOMPLETE",
@@ -42,6 +43,7 @@ __all__ = [
     "certain",
     "check_size",
     "check_time_limits",
+    "condition_quantities",
     "count_changes_by_township",
     "describe_change",
     "describe_records",
@@ -57,11 +59,13 @@ __all__ = [
     "find_verdict_changes",
     "list_rule_sets",
     "load_rules",
+    "name_quantity",
     "name_reasons",
     "parameter_table",
     "parse_expression",
     "parse_overrides",
     "poverty_lines",
+    "quantity_words",
     "read_calendar",
     "relative_line",
     "result_lists",

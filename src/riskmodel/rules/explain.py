@@ -36,8 +36,9 @@ from riskmodel.rules.evaluate import (
     rules_valid_at,
     score_table,
 )
-from riskmodel.rules.expression import DECIMALS, names, parse_expression
+from riskmodel.rules.expression import DECIMALS
 from riskmodel.rules.library import load_rules
+from riskmodel.rules.quantities import used_quantities
 
 _ANSWER = {True: "yes", False: "no", None: "unknown"}
 FIGURES = (
@@ -124,19 +125,6 @@ def _wanted(case: RuleCase) -> list[str]:
     ]
 
 
-def _used(case: RuleCase, expression: str) -> list[str]:
-    """Return the quantities behind an expression, looking through helpers and other conditions."""
-    out: list[str] = []
-    for name in sorted(names(parse_expression(expression))):
-        inner: Clause | None = case.ruleset.quantities.get(name) or case.ruleset.conditions.get(name)
-        if inner is not None:
-            out += _used(case, inner.when)
-        elif name in vocabulary().quantities:
-            out.append(name)
-    order = list(vocabulary().quantities)
-    return sorted(set(out), key=order.index)
-
-
 def _condition(case: RuleCase, name: str, c: Clause, raw: dict[str, Any]) -> dict[str, Any]:
     holds = raw[f"c_{name}"]
     return {
@@ -144,7 +132,7 @@ def _condition(case: RuleCase, name: str, c: Clause, raw: dict[str, Any]) -> dic
         "holds": None if holds is None else bool(holds),
         **pair(c),
         "source": c.source,
-        "figures": {q: raw[q] for q in _used(case, c.when)},
+        "figures": {q: raw[q] for q in used_quantities(case.ruleset, c.when)},
     }
 
 

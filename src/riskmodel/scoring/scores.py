@@ -119,7 +119,8 @@ def score_in_languages(
     cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
     scored = pd.concat(numbers, ignore_index=True)
     scored["in_cohort"] = scored["household_id"].isin(cohort["household_id"]).to_numpy()
-    reasons = _reasons(model, parts, (judged.loc[own].reset_index(drop=True) for own in rows), langs)
+    own_verdicts = (judged.loc[own].reset_index(drop=True) for own in rows)
+    reasons = _reasons(model, parts, own_verdicts, langs, explanation.recorded_causes(known))
     return _ranked(scored, reasons)
 
 
@@ -375,7 +376,11 @@ def _contributions(model: LoadedModel, values: pd.DataFrame) -> tuple[pd.DataFra
 
 
 def _reasons(
-    model: LoadedModel, parts: _ScoredParts, verdicts: Iterable[pd.DataFrame], langs: Sequence[str]
+    model: LoadedModel,
+    parts: _ScoredParts,
+    verdicts: Iterable[pd.DataFrame],
+    langs: Sequence[str],
+    recorded: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Return causes, contributions and sentences; empty where the model is not an explained one."""
     if model.card.get("reference") is None:
@@ -387,13 +392,15 @@ def _reasons(
     dictionary = features.describe_features(model.feature_set)
     told: dict[str, list[pd.DataFrame]] = {lang: [] for lang in langs}
     medians: dict[str, float] | None = None
+    on_record = pd.crosstab(recorded["household_id"], recorded["cause"]) > 0
     for X, own in zip(parts, verdicts, strict=True):
         shares, base = _contributions(model, model_inputs(model.kind, own, X))
         if medians is None:
             medians = explanation.county_medians(parts.column, list(shares.columns), dictionary)
         reasons = explanation.write_reasons_in(
-            langs, shares, X[shares.columns], dictionary, own, REASONS, county=medians
-        )
+            langs, shares, X[shares.columns], dictionary, own, REASONS, county=medians,
+            on_record=on_record.reindex(own["household_id"], fill_value=False).set_axis(X.index),
+        )  # fmt: skip
         for lang, frame in reasons.items():
             told[lang].append(frame.assign(log_odds_base=base))
     return {lang: pd.concat(frames, ignore_index=True) for lang, frames in told.items()}

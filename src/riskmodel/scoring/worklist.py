@@ -8,11 +8,11 @@ Its columns are declared in ``worklist_columns.yaml``.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
+from riskmodel.scoring.listed_facts import list_facts
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -90,6 +91,9 @@ class Worklist:
     dropped
         Households that a row or cell which could not be used may have taken off the list
         (`riskmodel.rules.find_dropped`); empty without a county.
+    facts
+        What is on record of each household of ``listed``, ``unknown`` and ``held``
+        (`riskmodel.explanation.find_facts`); empty without a county.
     totals
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those the model was trained for).
@@ -111,6 +115,7 @@ class Worklist:
     floor: float = QUOTA_FLOOR
     beyond: BeyondForecast = "score"
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
+    facts: pd.DataFrame = field(default_factory=pd.DataFrame)
     totals: dict[str, float] = field(default_factory=dict)
     nouns: Nouns = field(default_factory=Nouns)
 
@@ -134,6 +139,7 @@ def build_worklist(
     beyond: BeyondForecast = "score",
     county: County | KnownCounty | None = None,
     seed: int = 0,
+    params: Mapping[str, Any] | None = None,
 ) -> Worklist:
     """Choose and order the households to visit.
 
@@ -170,6 +176,8 @@ def build_worklist(
         without it nobody is held back, because nobody's last visit is known.
     seed
         With the as-of date it fixes the draw.
+    params
+        With which the scores' rule set judged: facts are told over its accounting period.
 
     Returns
     -------
@@ -201,12 +209,19 @@ def build_worklist(
     households = add_due_dates(households, as_of)
     judged = add_urgency(households[~unknown].reset_index(drop=True))
     plan = plan_visits(judged, visits, random_share, [seed, as_of.toordinal()], quotas, floor, beyond)
+    listed, blind = _in_order(plan), households[unknown].reset_index(drop=True)
+    held = plan[plan["held"]].reset_index(drop=True).drop(columns="turn")
+    facts = pd.DataFrame()
+    if county is not None:
+        shown = pd.concat([listed, blind, held], ignore_index=True)
+        facts = list_facts(known_county(county, as_of), shown, params)
     return Worklist(
-        listed=_in_order(plan),
-        unknown=households[unknown].reset_index(drop=True),
+        listed=listed,
+        unknown=blind,
         selection=plan[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
         dropped=dropped,
-        held=plan[plan["held"]].reset_index(drop=True).drop(columns="turn"),
+        held=held,
+        facts=facts,
         curve=coverage_curve(_forecast_only(plan)),
         as_of=as_of,
         visits=visits,
