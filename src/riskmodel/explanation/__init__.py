@@ -8,7 +8,7 @@ from __future__ import annotations
 from riskmodel.explanation.contributions import compute_contributions, sum_by_cause
 from riskmodel.explanation.counterfactuals import find_counterfactuals
 from riskmodel.explanation.fact_words import FactSheet, Reader, general_sheet, write_fact_sheets
-from riskmodel.explanation.facts import find_facts, recorded_causes
+from riskmodel.explanation.facts import find_facts, find_listed_facts, recorded_causes
 from riskmodel.explanation.reasons import county_medians, write_reasons, write_reasons_in
 from riskmodel.explanation.wording import (
     MeasureLibrary,
@@ -30,6 +30,7 @@ __all__ = [
     "domain_words",
     "find_counterfactuals",
     "find_facts",
+    "find_listed_facts",
     "general_sheet",
     "load_measures",
     "load_wording",

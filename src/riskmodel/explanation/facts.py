@@ -145,7 +145,7 @@ def find_facts(
     limits = fact_wording().limits
     parts = [
         _events(fetch_frame(known, _recent_events, ids=ids)),
-        _warnings(fetch_frame(known, _recent_warnings, ids=ids)),
+        *([_warnings(fetch_frame(known, _recent_warnings, ids=ids))] if known.has("warnings") else []),
         *_gaps(base, fetch_frame(known, _members, ids=ids)),
         *_costs(base, limits, ruleset),
         *_incomes(base, limits),
@@ -161,6 +161,31 @@ def find_facts(
                           "amount": -out["amount"].fillna(0.0), "code": out["code"]})  # fmt: skip
     at = order.reset_index(drop=True).sort_values(list(order.columns), kind="stable").index
     return _typed(out.reset_index(drop=True).loc[at].reset_index(drop=True))
+
+
+def find_listed_facts(
+    known: KnownCounty, scores: pd.DataFrame, params: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return `find_facts` by the rule set that scores name.
+
+    Parameters
+    ----------
+    known
+        The county as known at the day of the scores.
+    scores
+        ``household_id, ruleset, line, rule_conditions``.
+    params
+        With which the rule set judged them.
+
+    Returns
+    -------
+    DataFrame
+        Empty where the scores name no packaged rule set, or several.
+    """
+    names = set(scores["ruleset"].dropna()) if "ruleset" in scores else set()
+    if len(names) != 1 or not names <= set(rules.available_rule_sets()):
+        return _nothing()
+    return find_facts(known, scores, rules.load_rules(names.pop()), params)
 
 
 def _nothing() -> pd.DataFrame:

@@ -179,9 +179,9 @@ class ReasonWording(Spec):
             raise ValueError(f"no domain for the causes {missing}: what is said where they are not on record")
         spoken = {code_words("risk_events", "cause", c, spaced=True)[lang] for c in official
                   for lang in LANGUAGES}  # fmt: skip
-        for code, words in self.domains.items():
+        for code, words in {**self.domains, **self.groups}.items():
             if same := {words.zh, words.en} & spoken:
-                raise ValueError(f"domain {code}: {sorted(same)} is the word of an official cause")
+                raise ValueError(f"{code}: {sorted(same)} is the word of an official cause")
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from riskmodel.data import cell_text
 from riskmodel.explanation import MeasureLibrary
 from riskmodel.i18n import Language, check_language, section, text
 from riskmodel.io import remove_stale_office_files
+from riskmodel.presentation.list_facts import with_facts
 from riskmodel.presentation.table import Row, Table, plain_value
 from riskmodel.presentation.workbook import GIVEN, lines_table, open_workbook
 from riskmodel.presentation.worklist import (
@@ -25,7 +26,6 @@ from riskmodel.presentation.worklist import (
     list_headings,
     list_hints,
     rows_in_words,
-    with_facts,
 )
 from riskmodel.scoring import (
     ENTRY_KINDS,

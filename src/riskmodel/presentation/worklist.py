@@ -16,10 +16,11 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.errors import UsageError
-from riskmodel.explanation import MeasureLibrary, Reader, write_fact_sheets
+from riskmodel.explanation import MeasureLibrary
 from riskmodel.i18n import LANGUAGES, Language, both, check_language, join, pair, same, section, text
 from riskmodel.io import column_values, records
 from riskmodel.models import is_model, model_entry, model_names
+from riskmodel.presentation.list_facts import fact_cells, hint_cells, with_facts, written_lines
 from riskmodel.presentation.table import NOTHING, Cell, Column, Kind, Row, Table, plain_value
 from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table, open_workbook
 from riskmodel.rules import RuleSet, dropped_in_words
@@ -45,8 +46,6 @@ SOURCES_OF = {
     "reasons": ("reason_1",),
     "interval": ("probability_low", "probability_high"),
 }
-REASONS = 3
-GROUNDS = ("flagged", "urgency", "rule_conditions", "rule_category", "income_reason")  # why it is on the list
 
 
 def phrase(name: str, lang: Language, /, **values: object) -> str:
@@ -75,9 +74,9 @@ def rows_in_words(rows: pd.DataFrame, columns: list[ListColumn], lang: Language)
     """Return the rows as they are read: text, numbers, dates; None where nothing is to be written."""
     made: Mapping[str, Callable[[pd.DataFrame, Language], list[object]]] = {
         "facts": _facts,
-        "questions": _written("question_lines"),
-        "measures": _written("measure_lines"),
-        "reasons": _hints,
+        "questions": written_lines("question_lines"),
+        "measures": written_lines("measure_lines"),
+        "reasons": hint_cells,
         "interval": _intervals,
         "planned": _yes_no("planned"),
         "in_register": _yes_no("in_register"),
@@ -111,21 +110,6 @@ def _yes_no(column: str) -> Callable[[pd.DataFrame, Language], list[object]]:
     return write
 
 
-def reasons(rows: pd.DataFrame, lang: Language) -> list[list[str]]:
-    """Return what the model says of each household, at most `REASONS` sentences each."""
-    out: list[list[str]] = []
-    numbered = [k for k in range(1, REASONS + 1) if f"reason_{k}" in rows]
-    parts = [f"{part}_{k}" for k in numbered for part in ("cause", "reason")]
-    for row in records(rows[[c for c in parts if c in rows]]):
-        sentences = [
-            phrase("reason_line", lang, cause=row.get(f"cause_{k}", ""), reason=row[f"reason_{k}"])
-            for k in numbered
-            if isinstance(row[f"reason_{k}"], str) and row[f"reason_{k}"]
-        ]
-        out.append(sentences)
-    return out
-
-
 def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
     """Return in words how each household came onto the list and when it is to be visited.
 
@@ -152,72 +136,9 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
     return out
 
 
-def with_facts(
-    worklist: Worklist,
-    rows: pd.DataFrame,
-    lang: Language,
-    library: MeasureLibrary | None = None,
-    reader: Reader = "office",
-) -> pd.DataFrame:
-    """Return rows of a list with what is on record of each, what to ask and what could help, line by line.
-
-    For the village nothing is left beside the facts that would tell why a household is on the list.
-    """
-    if reader == "village":
-        rows = rows.drop(columns=[c for c in GROUNDS if c in rows])
-    if worklist.facts.empty or rows.empty:
-        return rows
-    found = write_fact_sheets(worklist.facts, list(rows["household_id"]), lang, reader, library)
-    sheets = [found[i] for i in rows["household_id"]]
-    return rows.assign(
-        fact_lines=["\n".join(s.facts) for s in sheets],
-        question_lines=["\n".join(s.questions) for s in sheets],
-        measure_lines=[phrase("list_join", lang).join(s.measures) for s in sheets],
-    )
-
-
-def _written(column: str) -> Callable[[pd.DataFrame, Language], list[object]]:
-    return lambda rows, lang: [text or None for text in column_values(rows[column])]
-
-
 def _facts(rows: pd.DataFrame, lang: Language) -> list[object]:
-    """Return one cell a household: the rules' grounds and the facts on record; or the lot, the card."""
     conditions = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
-    flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
-    urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
-    alone = {"lot": "by_lot", "card_due": "by_card"}
-    facts = column_values(rows["fact_lines"]) if "fact_lines" in rows else [""] * len(rows)
-    blind = _unknown_incomes(rows, lang)
-    out: list[object] = []
-    columns = (conditions, facts, column_values(flagged), column_values(urgency), blind)
-    for grounds, told, is_flagged, code, why in zip(*columns, strict=True):
-        lines = [phrase(alone[code], lang)] if code in alone else []
-        lines += [why] if why and not told else []
-        lines += [phrase("by_rule", lang, said=grounds)] if is_flagged and grounds else []
-        lines += [told] if told else []
-        out.append("\n".join(lines) or None)
-    return out
-
-
-def _hints(rows: pd.DataFrame, lang: Language) -> list[object]:
-    """Return one cell a household: what the model adds to the facts."""
-    urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
-    out: list[object] = []
-    for said, code in zip(reasons(rows, lang), column_values(urgency), strict=True):
-        lines = [f"{i}. {sentence}" for i, sentence in enumerate(said, 1)]
-        if not lines and code in ("chance", "beyond"):
-            lines = [phrase("by_many", lang)]
-        out.append("\n".join(lines) or None)
-    return out
-
-
-def _unknown_incomes(rows: pd.DataFrame, lang: Language) -> list[str | None]:
-    """Return why an income is unknown, where the list cannot judge for that reason."""
-    if "income_reason" not in rows:
-        return [None] * len(rows)
-    codes = column_values(rows["income_reason"].where(rows["pcni"].isna()))
-    named = [rules.name_reasons(c, lang) for c in codes]
-    return [phrase("by_unknown", lang, said=said[0]) if said else None for said in named]
+    return fact_cells(rows, conditions, lang)
 
 
 def _records(rows: pd.DataFrame, lang: Language) -> list[object]:

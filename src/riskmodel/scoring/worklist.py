@@ -21,10 +21,10 @@ from scipy.stats import poisson
 from riskmodel import rules
 from riskmodel.data import County, codes
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.explanation import find_listed_facts
 from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
-from riskmodel.scoring.listed_facts import list_facts
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -214,7 +214,7 @@ def build_worklist(
     facts = pd.DataFrame()
     if county is not None:
         shown = pd.concat([listed, blind, held], ignore_index=True)
-        facts = list_facts(known_county(county, as_of), shown, params)
+        facts = find_listed_facts(known_county(county, as_of), shown, params)
     return Worklist(
         listed=listed,
         unknown=blind,
