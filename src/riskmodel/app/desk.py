@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.app import tasks
+from riskmodel.app.case_table import FoundCases
 from riskmodel.app.jobs import Job, Task, start_job
 from riskmodel.app.tables import GridTable, frame_table, household_table
 from riskmodel.data import contract
@@ -27,6 +28,7 @@ from riskmodel.month import MonthSettings, read_settings
 
 REMEMBERED = "office-page.json"
 CHECK_FOLDER = "check"
+RULE_SET = "national-2021"
 MOST_PROBLEMS = 2000  # rows of a problem list on the page; the file holds all
 _MONTHS_OFFERED = 24
 _SHARE_VISITED = 0.05  # proposed the first time: the share that lists are measured at
@@ -89,6 +91,7 @@ class Desk:
     job: Job | None = None
     checked: dict[str, Any] | None = None
     taken: list[tasks.ListTaken] = field(default_factory=list)
+    cases: FoundCases | None = None
     revision: int = 0  # goes up when something is to be drawn anew
     _settled: Job | None = None
     _table: tuple[Any, GridTable] | None = None
@@ -227,7 +230,7 @@ class Desk:
         """Return what a month was made with; InputMissing where there is none."""
         settings = read_settings(self.folder(day))
         if settings is None:
-            raise InputMissing(f"no month in {self.folder(day)}")
+            raise InputMissing(text("office_page.errors.no month", "en", folder=self.folder(day)))
         return settings
 
     def folder(self, day: dt.date) -> Path:
@@ -332,6 +335,26 @@ class Desk:
         zh, _, en = reason.partition(" / ")
         return zh if self.lang == "zh" else en or zh
 
+    # --- cases
+
+    def find_cases(self, as_of: str) -> Job:
+        """Start looking for the cases as known at a day; UsageError if the day is none."""
+        given = {"day": to_date(as_of), "ruleset": self.ruleset}
+        return self._start("cases", tasks.find_cases, data=self.county, **given)
+
+    @property
+    def ruleset(self) -> str:
+        """The rule set whose clocks hold: that of the open month, else the national one."""
+        made = self.day is not None and self.day in self.made_days()
+        return self.settings(self.day).ruleset if made and self.day else RULE_SET
+
+    @property
+    def newest_day(self) -> dt.date:
+        """The last day that the data speak of, or today if that is earlier."""
+        through = (self.checked or {}).get("data_through")
+        last = dt.date.fromisoformat(str(through)[:10]) if through else self.day
+        return min(last or dt.date.today(), dt.date.today())
+
     # --- jobs
 
     def _start(self, kind: str, task: Task, /, **given: Any) -> Job:
@@ -355,6 +378,8 @@ class Desk:
                 self.checked = job.result
             elif job.kind == "train" and self.checked is not None:
                 self.checked = self.checked | {"model": job.result.get("model") or "county@champion"}
+            elif job.kind == "cases":
+                self.cases = job.result
             elif job.kind == "visits":
                 self.taken = job.result
                 self.drop_uploads()

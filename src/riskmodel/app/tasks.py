@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from riskmodel.app.case_table import FoundCases
     from riskmodel.scoring import VisitImport
 
 Say = Callable[[str], None]
@@ -74,3 +75,22 @@ def take_lists(say: Say, files: Sequence[Path], data: Path, recorded_on: dt.date
         except RiskmodelError as exc:
             out.append(ListTaken(path.name, None, str(exc)))
     return out
+
+
+def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:
+    """Find the county's cases as known at a day, with their steps. Nothing that scores is loaded for it."""
+    from riskmodel.app.case_table import FoundCases
+    from riskmodel.cases import declared, open_case_book
+    from riskmodel.data import read_county
+    from riskmodel.households import known_county
+    from riskmodel.rules import load_rules
+
+    say(f"1/2 {data.name}")
+    known = known_county(read_county(data), day)
+    say(f"2/2 {ruleset}")
+    rules = load_rules(ruleset)
+    book = open_case_book(known, rules)
+    named = [*rules.clocks, *declared().clocks]
+    clocks = {clock.id: {"zh": clock.zh, "en": clock.en} for clock in named}
+    found = book.cases.assign(township=book.cases["household_id"].map(known.townships))
+    return FoundCases(day.isoformat(), ruleset, found, book.steps, clocks)

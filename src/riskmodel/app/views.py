@@ -8,6 +8,7 @@ from typing import Any
 
 from nicegui import events, ui
 
+from riskmodel.app.case_table import FoundCases, case_table, step_table, waiting_counts
 from riskmodel.app.desk import CHECK_FOLDER, Desk, OfficeFile
 from riskmodel.app.frame import Frame
 from riskmodel.app.tables import KEY, GridTable
@@ -273,9 +274,8 @@ def files_view(frame: Frame) -> None:
 def _links(frame: Frame, folder: str, files: list[OfficeFile]) -> None:
     with ui.list().props("dense"):
         for file in files:
-            icon, verb = ("print", "files.open") if file.opens else ("download", "files.download")
             with ui.row().classes("items-center gap-2"):
-                ui.icon(icon).tooltip(frame.words(verb))
+                ui.icon("print" if file.opens else "download")
                 address = f"/files/{folder}/{file.name}"
                 ui.link(frame.words(f"files.{file.key}"), address, new_tab=file.opens).classes(
                     f"rm-file-{file.key}"
@@ -329,10 +329,82 @@ def returned_view(frame: Frame) -> None:
         frame.grid(faults, height="16rem").mark("faults").classes("rm-faults")
 
 
+def cases_view(frame: Frame) -> None:
+    """Show what waits, for whom, until when, and the steps of a case; there is no score here."""
+    desk = frame.desk
+    if desk.data is None:
+        ui.label(frame.words("no_county")).classes("text-grey-8")
+        return
+    with ui.row().classes("items-end"):
+        shown = desk.cases.day if desk.cases else desk.newest_day.isoformat()
+        day = ui.input(frame.words("cases.day"), value=shown).classes("w-40").mark("cases-day")
+        ui.button(frame.words("cases.find"), on_click=lambda: frame.attempt(desk.find_cases, day.value)).mark(
+            "find-cases"
+        ).classes("rm-find-cases")
+    ui.label(frame.words("cases.no_score")).classes("text-caption text-grey-8")
+    if desk.cases is not None:
+        _case_grid(frame, desk.cases)
+
+
+def _case_grid(frame: Frame, found: FoundCases) -> None:
+    lang = frame.desk.lang
+    table = case_table(found, lang)
+    everything = frame.words("households.all")
+    with ui.row():
+        for role, number, overdue in waiting_counts(found, lang):
+            ui.badge(frame.words("cases.waiting", role=role, n=number, late=overdue)).classes("text-body2")
+    with ui.row().classes("w-full items-end"):
+        boxes = {
+            column: ui.select([everything, *table.values(column)], value=everything, label=frame.words(label))
+            for column, label in (
+                ("waiting_for", "cases.waits_for"),
+                ("kind", "cases.kind"),
+                ("township", "households.township"),
+            )
+        }
+        for column, box in boxes.items():
+            box.classes("w-40").mark(f"cases-{column}")
+        late = ui.switch(frame.words("cases.late"))
+        only_open = (
+            ui.switch(frame.words("cases.open"), value=True).mark("cases-open").classes("rm-cases-open")
+        )
+        count = ui.label().mark("cases-count").classes("rm-cases-count")
+    ui.label(frame.words("cases.hint", ruleset=found.ruleset)).classes("text-caption text-grey-8")
+    grid = frame.grid(GridTable(table.columns, []), height="26rem").mark("cases").classes("rm-cases")
+
+    def fill() -> None:
+        where = {c: None if box.value == everything else str(box.value) for c, box in boxes.items()}
+        rows = table.filtered("", **where)
+        rows = [r for r in rows if (r["late"] or not late.value) and not (r["closed"] and only_open.value)]
+        grid.options["rowData"] = rows
+        grid.update()
+        count.set_text(frame.words("cases.shown", shown=len(rows), all=len(table.rows)))
+
+    def steps(event: Any) -> None:
+        case = event.args["data"]
+        with (
+            ui.dialog(value=True) as dialog,
+            ui.card().style("min-width:60rem").mark("steps").classes("rm-steps"),
+        ):
+            ui.label(f"{case['household_id']} {case['kind']}").classes("text-h6")
+            frame.grid(step_table(found, case["case_id"], lang), height="20rem", pagination=False)
+            ui.button(frame.words("households.close"), on_click=dialog.close).props("flat").classes(
+                "self-end"
+            )
+
+    for switch in (late, only_open):
+        switch.on_value_change(fill)
+    for box in boxes.values():
+        box.on_value_change(fill)
+    grid.on("cellClicked", steps, args=["data"])
+    fill()
+
+
 VIEWS = {
     "data": data_view,
     "month": month_view,
     "households": households_view,
     "files": files_view,
     "returned": returned_view,
+    "cases": cases_view,
 }

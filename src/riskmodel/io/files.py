@@ -40,7 +40,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputMissing
-        If the folder cannot be written to.
+        If the folder cannot be written to, or another program has the target open (on Windows).
     """
     target = Path(path)
     try:
@@ -55,7 +55,10 @@ def atomic(path: str | Path) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
+        try:
+            temporary.replace(target)
+        except PermissionError as exc:  # Windows: a file that a program has open cannot be replaced
+            raise InputMissing(f"{target}: is open in another program (Excel): close it there first") from exc
         for written in _WRITTEN:
             written.add(target)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -22,7 +23,10 @@ from riskmodel.presentation.worklist import list_columns, phrase, rows_in_words
 from riskmodel.scoring import NAME_COLUMNS, Worklist, code_words, declared_columns
 from riskmodel.version import __version__
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "msedge", "chrome")
+# Where Windows keeps them: neither is on the path there, and Edge is on every machine.
+WINDOWS_BROWSERS = ("Microsoft/Edge/Application/msedge.exe", "Google/Chrome/Application/chrome.exe")
+WINDOWS_FOLDERS = ("ProgramFiles(x86)", "ProgramFiles", "LocalAppData")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")
 PRINT_SECONDS = 300
 # What is on record; no line, card, verdict or place on the list, which would tell who chose the household.
@@ -136,6 +140,14 @@ def _entries(lang: Language) -> dict[str, Any]:
     return {"boxes": boxes, "lines": [(_column(name, lang), wide) for name, wide in BLANKS.items()]}
 
 
+def find_browser() -> str | None:
+    """Return a browser that prints to PDF: one on the path, else Edge or Chrome where Windows keeps them."""
+    homes = [Path(os.environ[name]) for name in WINDOWS_FOLDERS if os.environ.get(name)]
+    installed = [str(home / own) for own in WINDOWS_BROWSERS for home in homes if (home / own).is_file()]
+    on_path = (program for name in BROWSERS if (program := shutil.which(name)))
+    return next(on_path, next(iter(installed), None))
+
+
 def print_pdf(html: str | Path, pdf: str | Path) -> Path:
     """Print an HTML page to PDF with the machine's own browser, offline.
 
@@ -156,7 +168,7 @@ def print_pdf(html: str | Path, pdf: str | Path) -> Path:
     UsageError
         If there is no chromium, or it fails; the HTML page prints as well from any browser.
     """
-    browser = next((program for name in BROWSERS if (program := shutil.which(name))), None)
+    browser = find_browser()
     if browser is None:
         raise UsageError(f"no {' or '.join(BROWSERS)} here to make a PDF; print {html} from any browser")
     with tempfile.TemporaryDirectory() as home:
