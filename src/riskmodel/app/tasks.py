@@ -90,7 +90,7 @@ def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:
     say(f"2/2 {ruleset}")
     rules = load_rules(ruleset)
     book = open_case_book(known, rules)
-    named = [*rules.clocks, *declared().clocks]
-    clocks = {clock.id: {"zh": clock.zh, "en": clock.en} for clock in named}
+    clocks = {clock.id: {"zh": clock.zh, "en": clock.en} for clock in rules.clocks}
+    clocks |= {clock.id: {"zh": clock.zh, "en": clock.en} for clock in declared().clocks}
     found = book.cases.assign(township=book.cases["household_id"].map(known.townships))
     return FoundCases(day.isoformat(), ruleset, found, book.steps, clocks)
