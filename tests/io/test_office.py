@@ -70,7 +70,7 @@ def test_an_open_workbook_is_refused_and_stays(tmp_path: Path, lock: str) -> Non
         lambda path: refuse_open_files(tmp_path),
         lambda path: write(path, b"2"),
     ):
-        with pytest.raises(InputMissing, match=r"请先在 Excel 中关闭 list\.xlsx / close list\.xlsx in Excel"):
+        with pytest.raises(InputMissing, match=r"close list\.xlsx in Excel first"):
             refuse(target)
     assert target.read_bytes() == b"one"
 
@@ -83,7 +83,7 @@ def test_a_file_held_by_another_program_is_said_so(tmp_path: Path, monkeypatch: 
         raise PermissionError(13, "in use")
 
     monkeypatch.setattr(Path, "replace", refuse)  # as Windows does while Excel holds it
-    with pytest.raises(InputMissing, match="请先在 Excel 中关闭"):
+    with pytest.raises(InputMissing, match="in Excel first"):
         write(target, b"two")
     assert target.read_bytes() == b"one"
     assert not list(tmp_path.glob(".*.xlsx"))

@@ -60,6 +60,7 @@ def test_findings_come_back_and_the_next_model_learns_from_them_by_their_chances
             scoring.score(county, loaded, day), visits=200, random_share=0.4, county=county
         )
         path = presentation.write_worklist(made, tmp_path / f"{day}.xlsx")
+        presentation.record_list(made, tmp_path, "zh")
         filled += fill(path, truth, day)
         taken = scoring.import_visits(path, data, day + dt.timedelta(days=20))
         assert not taken.problems

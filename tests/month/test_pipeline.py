@@ -313,7 +313,7 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
     # A workbook that is open would be found out after all the work: it is before, and nothing is left behind.
     (folder / "townships" / "~$open.xlsx").touch()
     (folder / "townships" / "open.xlsx").touch()
-    with pytest.raises(InputMissing, match="请先在 Excel 中关闭 open"):
+    with pytest.raises(InputMissing, match=r"close open\.xlsx in Excel first"):
         month.run_month(office.data, AS_OF, tmp_path, store=office.store)
     assert not list(folder.rglob("*.lock"))
     assert month.list_months(tmp_path)["quota"].tolist() == ["township:30%, village"]

@@ -147,6 +147,7 @@ def test_a_list_with_keyed_ids_is_taken_in_under_the_offices_own(make_scores, tm
     names.write_text("户编号,户主姓名\n" + lines, encoding="utf-8")
     people = pseudonymise_names(read_names(names), key)
     path = presentation.write_worklist(worklist, tmp_path / "list.xlsx", names=people)
+    presentation.record_list(worklist, tmp_path, "zh")
     book = openpyxl.load_workbook(path)
     page = book["核查名单"]
     columns = [c.value for c in page[1]]

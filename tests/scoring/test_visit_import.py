@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 from riskmodel import data, presentation, scoring
-from riskmodel.errors import InputRefused
-from riskmodel.scoring.visit_import import read_recorded_visits
+from riskmodel.errors import InputMissing, InputRefused
+from riskmodel.households import known_county
+from riskmodel.scoring.recorded_visits import read_recorded_visits
 
 TODAY = dt.date(2021, 7, 20)
 FINDINGS = [("属实", "因病"), ("不属实", None), ("未见", None)]
@@ -34,6 +35,7 @@ def template(scores, tmp_path_factory) -> Path:
     """A list on which the first three households were visited, as an office fills it in."""
     worklist = scoring.build_worklist(scores, visits=12, by="township")
     path = presentation.write_worklist(worklist, tmp_path_factory.mktemp("list") / "list.xlsx")
+    presentation.record_list(worklist, path.parent, "zh")
     book = openpyxl.load_workbook(path)
     for i, (outcome, cause) in enumerate(FINDINGS, start=2):
         put(book, i, 核查结果=outcome, 风险原因=cause, 核查日期=dt.date(2021, 7, i), 核查人="张三")
@@ -43,6 +45,7 @@ def template(scores, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def filled(template, tmp_path) -> Path:
+    shutil.copytree(template.parent / "lists", tmp_path / "lists")
     return Path(shutil.copy(template, tmp_path / "list.xlsx"))
 
 
@@ -143,6 +146,7 @@ def test_added_once_in_the_format_that_is_there(scores, filled, tmp_path, form, 
     said = {(v.household_id, v.outcome, v.cause or "") for v in result.added}
     assert set(zip(new["household_id"], new["outcome"], new["cause"].fillna(""), strict=True)) == said
     assert set(new["selected_by"]) == {"rule"}
+    assert new["row_id"].nunique() == len(usable)
     # Known from the day the office took them in, not from the day of the visit: no earlier as-of sees them.
     assert set(new["known_on"]) == {pd.Timestamp(TODAY)}
     # Once more, on another day: nothing is added and not a byte of the table moves.
@@ -159,7 +163,8 @@ def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, f
     # Excel writes dates of a Chinese machine as 2021/7/2.
     rows = [[f"{c.year}/{c.month}/{c.day}" if isinstance(c, dt.datetime) else c for c in row] for row in rows]
     csv.writer(text).writerows(rows)
-    path = tmp_path / "list.csv"
+    (tmp_path / "csv").mkdir()
+    path = tmp_path / "csv" / "list.csv"
     path.write_bytes(text.getvalue().encode("gb18030"))
     from_csv, from_xlsx = scoring.read_filled_list(path), scoring.read_filled_list(filled)
     assert [v.content for v in from_csv.visits] == [v.content for v in from_xlsx.visits]
@@ -167,19 +172,156 @@ def test_a_file_saved_as_gb18030_csv_by_a_spreadsheet_is_the_same_list(scores, f
     assert scoring.import_visits(filled, data, TODAY).already == 3
 
 
-def test_conflicts_are_shown_and_nothing_is_overwritten(scores, filled, tmp_path) -> None:
-    data = make(tmp_path / "data", tables(scores), "utf-8-sig")
-    result = scoring.import_visits(filled, data, TODAY)
-    before = result.path.read_bytes()
-    again = scoring.import_visits(edited(filled, 2, 核查结果="不属实", 风险原因=None), data, TODAY)
-    assert not again.added
-    assert result.path.read_bytes() == before
+def test_a_finding_of_other_hands_is_a_conflict_and_nothing_is_overwritten(scores, filled, tmp_path) -> None:
+    household = scoring.read_filled_list(filled).visits[0].household_id
+    row = {"household_id": household, "date": "2021-07-02", "outcome": "not_confirmed", "cause": None}
+    frames = tables(scores) | {"visits": pd.DataFrame([row])}
+    data = make(tmp_path / "data", frames, "utf-8-sig")
+    before = (data / "visits.csv").read_bytes()
+    again = scoring.import_visits(filled, data, TODAY, dry=True)
+    assert len(again.added) == 2
+    assert (data / "visits.csv").read_bytes() == before
     (conflict,) = again.conflicts
-    household = result.added[0].household_id
     assert conflict.household_id == household
-    assert "not confirmed here but confirmed / illness in the data" in str(conflict)
-    assert "名单上为“不属实”，数据中为“属实 / 因病”" in str(conflict)
+    assert "confirmed / illness here but not confirmed in the data" in str(conflict)
+    assert "名单上为“属实 / 因病”，数据中为“不属实”" in str(conflict)
     assert str(conflict).startswith("核查名单!")
+
+
+def test_a_later_import_corrects_and_the_first_finding_stays_readable(scores, filled, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    first = scoring.import_visits(filled, data, TODAY)
+    household = first.added[1].household_id
+    old = Path(shutil.copy(filled, tmp_path / "old.xlsx"))
+    later = TODAY + dt.timedelta(days=3)
+    edited(filled, 3, 核查结果="属实", 风险原因="因病")
+    result = scoring.import_visits(filled, data, later)
+    assert (len(result.added), len(result.corrected), result.already) == (0, 1, 2)
+    county = all_visits(data)
+    rows = county[county["household_id"] == household].sort_values("known_on")
+    assert rows["outcome"].tolist() == ["not_confirmed", "confirmed"]
+    assert rows["row_id"].nunique() == 1
+    # Every day sees what was known then; the corrected finding is still there to be read.
+    known = {day: visits_known(data, day, household) for day in (TODAY, later)}
+    assert known == {TODAY: ["not_confirmed"], later: ["confirmed"]}
+    # The same again is nothing new, and a workbook of before does not bring the old finding back.
+    assert scoring.import_visits(filled, data, later).already == 3
+    stale = scoring.import_visits(old, data, later)
+    assert (len(stale.added), len(stale.corrected), len(stale.conflicts)) == (0, 0, 1)
+    assert "已被更正的旧内容" in str(stale.conflicts[0])
+    # Corrected once more on the same day: it counts from the next, two rows of a day would void each other.
+    again = scoring.import_visits(edited(filled, 3, 核查结果="未见"), data, later)
+    assert len(again.corrected) == 1
+    assert visits_known(data, later + dt.timedelta(days=1), household) == ["absent"]
+
+
+def test_a_wrong_date_is_corrected_and_a_second_visit_is_one_more(scores, filled, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    scoring.import_visits(filled, data, TODAY)
+    edited(filled, 3, 核查日期=dt.date(2021, 7, 9))  # somebody was met: the date was wrong
+    edited(filled, 4, 核查结果="属实", 核查日期=dt.date(2021, 7, 15))  # nobody was: they came again
+    result = scoring.import_visits(filled, data, TODAY + dt.timedelta(days=1))
+    assert (len(result.corrected), len(result.added), result.already) == (1, 1, 1)
+    county = all_visits(data)
+    moved, second = result.corrected[0].household_id, result.added[0].household_id
+    assert county.loc[county["household_id"] == moved, "row_id"].nunique() == 1
+    assert county.loc[county["household_id"] == second, "row_id"].nunique() == 2
+    assert visits_known(data, TODAY + dt.timedelta(days=1), second) == ["absent", "confirmed"]
+
+
+def all_visits(folder: Path) -> pd.DataFrame:
+    """Every row that is usable; the id that looks like a formula is refused by the county's own reader."""
+    return data.read_county(folder, max_rejected=1).frame("visits")
+
+
+def visits_known(folder: Path, day: dt.date, household: str) -> list[str]:
+    rows = known_county(data.read_county(folder, max_rejected=1), day).rows("visits")
+    frame = rows.filter(rows.household_id == household).to_pandas().sort_values("date")
+    return frame["outcome"].tolist()
+
+
+def test_several_causes_the_main_one_first_and_names_and_notes_stay_out_of_the_data(
+    scores, filled, tmp_path
+) -> None:
+    data = make(tmp_path / "data", tables(scores, chinese=True), "utf-8-sig")
+    edited(
+        filled,
+        3,
+        核查结果="属实",
+        风险原因="因学；因病；因学",
+        核查人="王某某",
+        备注="家里正在盖房，联系人李某",
+    )
+    result = scoring.import_visits(filled, data, TODAY)
+    assert not result.problems
+    (visit,) = [v for v in result.added if v.cause == "schooling"]
+    assert visit.other_causes == "illness"
+    text = result.path.read_text(encoding="utf-8-sig")
+    assert "王某某" not in text
+    assert "李某" not in text
+    assert all_visits(data).set_index("household_id").loc[visit.household_id, "cause"] == "schooling"
+    assert scoring.import_visits(filled, data, TODAY).already == len(result.added)
+    # They stay where the list's log is, for the owner alone.
+    (home,) = (tmp_path / "lists").glob("*-returned")
+    kept = sorted(home.glob("*.xlsx"))
+    assert [p.read_bytes() for p in kept] == [filled.read_bytes()]
+    notes = pd.read_csv(home / "notes.csv", dtype=str)
+    assert notes["note"].tolist() == ["家里正在盖房，联系人李某"]
+    assert "王某某" not in (home / "notes.csv").read_text(encoding="utf-8")
+    assert all(p.stat().st_mode & 0o077 == 0 for p in home.iterdir())
+
+
+def test_edited_source_chance_and_facts_are_told_and_the_log_holds(scores, filled, tmp_path) -> None:
+    data = make(tmp_path / "data", tables(scores), "parquet")
+    logged = {v.household_id: (v.selected_by, v.chance) for v in scoring.read_filled_list(filled).visits}
+    edited(filled, 2, 来源="随机", 入选概率=0.25, 人均纯收入=1.0)
+    edited(filled, 3, 入选概率="约一半", 来源="抽的")
+    result = scoring.import_visits(filled, data, TODAY)
+    assert {v.household_id: (v.selected_by, v.chance) for v in result.added} == logged
+    told = {(n.cell, n.column) for n in result.notices}
+    assert {(c, k) for c, k in told if c.endswith("2")} == {
+        (c, k) for c, k in told if c.endswith("2") and k in ("selected_by", "chance", "pcni")
+    }
+    assert len([k for c, k in told if c.endswith("2")]) == 3
+    assert {k for c, k in told if c.endswith("3")} == {"selected_by", "chance"}
+    assert not result.problems
+
+
+def test_a_list_whose_log_is_elsewhere_or_lost_is_refused_until_it_is_said(scores, filled, tmp_path) -> None:
+    folder = make(tmp_path / "data", tables(scores), "parquet")
+    moved = tmp_path / "months" / "2021-06-30"
+    moved.mkdir(parents=True)
+    shutil.move(tmp_path / "lists", moved / "lists")
+    with pytest.raises(InputMissing, match=r"the log of list 2021-06-30-[0-9a-f]{16} is not here; say with"):
+        scoring.import_visits(filled, folder, TODAY)
+    assert len(scoring.import_visits(filled, folder, TODAY, lists=[tmp_path / "months"]).added) == 3
+    # A file that names no list: its visits are taken, without the source and chance that it claims.
+    book = openpyxl.load_workbook(filled)
+    for name in list(book.custom_doc_props.names):
+        del book.custom_doc_props[name]
+    put(book, 2, 核查日期=dt.date(2021, 7, 9))
+    book.save(filled)
+    result = scoring.import_visits(filled, folder, TODAY)
+    assert {v.selected_by for v in result.added} == {None}
+    assert [n.cell for n in result.notices] == ["list.xlsx"]
+
+
+def test_hidden_and_merged_cells_are_told_and_the_rest_is_taken(scores, filled, tmp_path) -> None:
+    folder = make(tmp_path / "data", tables(scores), "parquet")
+    book = openpyxl.load_workbook(filled)
+    page = book["核查名单"]
+    at = [c.value for c in page[1]].index("核查结果") + 1
+    page.row_dimensions[2].hidden = True
+    page.merge_cells(start_row=3, end_row=4, start_column=at, end_column=at)
+    other = next(s for s in book.sheetnames if s.endswith("河镇"))
+    put(book, 2, other, 核查结果="属实", 核查日期=dt.date(2021, 7, 8))
+    book[other].sheet_state = "hidden"
+    book.save(filled)
+    result = scoring.import_visits(filled, folder, TODAY)
+    assert len(result.added) == 1
+    letter = openpyxl.utils.get_column_letter(at)
+    assert {p.cell for p in result.problems} == {f"核查名单!{letter}3:{letter}4", f"{other}!{letter}2"}
+    assert any(n.cell == f"核查名单!{letter}2" and "hidden" in n.reason for n in result.notices)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +396,7 @@ def test_nothing_but_faults_is_refused_and_no_list_is_refused(scores, filled, tm
 def test_an_untouched_list_adds_nothing(scores, tmp_path) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
     worklist = scoring.build_worklist(scores, visits=12)
+    presentation.record_list(worklist, tmp_path, "zh")
     result = scoring.import_visits(presentation.write_worklist(worklist, tmp_path / "list.xlsx"), data, TODAY)
     assert (result.added, result.problems, result.empty) == (
         (),
@@ -285,6 +428,7 @@ def test_lists_in_english_are_read_too_and_carry_chance_and_source(scores, tmp_p
 def test_two_imports_at_once_do_not_lose_one_another(scores, filled, tmp_path, monkeypatch) -> None:
     data = make(tmp_path / "data", tables(scores), "parquet")
     other = edited(Path(shutil.copy(filled, tmp_path / "other.xlsx")), 2, 核查日期=dt.date(2021, 7, 9))
+    assert not scoring.import_visits(other, data, TODAY, dry=True).problems
     slow = read_recorded_visits(data, TODAY)
     # Another clerk's import ends between the reading and the writing of ours.
     scoring.import_visits(other, data, TODAY)

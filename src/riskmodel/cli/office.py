@@ -244,6 +244,11 @@ def why(
     typer.echo(changes.drop(columns=["zh"]).to_string(index=False))
 
 
+MONTHS = Path("out/months")
+ListsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--lists", metavar="DIR", help="Where a list's log is: months (out/months), or its folder."),
+]
 visit_commands = typer.Typer(
     help="Findings of visits, as they come back from the villages.", no_args_is_help=True
 )
@@ -258,12 +263,15 @@ def visits() -> None:
 @visit_commands.command("import")
 @verb
 def take_in(
-    filled: Annotated[Path, typer.Argument(metavar="LIST", help="The filled list, .xlsx or .csv.")],
+    filled: Annotated[
+        list[Path], typer.Argument(metavar="LIST…", help="Filled lists, .xlsx or .csv, or a folder of them.")
+    ],
     into: Annotated[Path, typer.Option("--into", metavar="DATA", help="The county's folder or file.")],
     recorded_on: Annotated[
         str | None,
         typer.Option("--recorded-on", metavar="DATE", help="When the office came to know them: today."),
     ] = None,
+    lists: ListsOption = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Check only, add nothing.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where faults go: LIST-faults.csv.")
@@ -271,7 +279,7 @@ def take_in(
     pseudonymise: Pseudonymise = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add the findings of a filled list to the county's visits, each once; conflicts are shown.
+    """Add the findings of filled lists to the county's visits, each once; corrections keep what was there.
 
     Exits with 1 where an entry was not taken in: it stands in the faults file, the others were added.
     """
@@ -281,23 +289,50 @@ def take_in(
     from riskmodel.io import write_table
 
     day = to_date(recorded_on) if recorded_on else dt.date.today()
-    result = scoring.import_visits(filled, into, day, dry=dry, key=secret_key() if pseudonymise else None)
+    key = secret_key() if pseudonymise else None
+    result = scoring.import_visits(filled, into, day, dry=dry, key=key, lists=lists or [MONTHS], say=say)
     faults = result.faults
     summary = result.summary
+    refused = int((~faults["taken"].astype(bool)).sum())
     if len(faults):
-        path = write_table(faults, out or filled.with_name(f"{filled.stem}-faults.csv"))
-        for fault in [*summary["problems"], *summary["conflicts"]][:SHOWN]:
+        path = write_table(faults, out or filled[0].with_name(f"{filled[0].stem}-faults.csv"))
+        for fault in [*summary["problems"], *summary["conflicts"], *summary["notices"]][:SHOWN]:
             say(f"warning: {fault}")
-        number = counted(len(faults), "entry was", "entries were")
-        say(f"warning: {number} not taken in; see {path}")
+        if refused:
+            say(f"warning: {counted(refused, 'entry was', 'entries were')} not taken in; see {path}")
         summary["faults"] = str(path)
+    if missing := summary.get("not_returned"):
+        say(f"not returned yet: {', '.join(missing)}")
     tell({**summary, "dry_run": dry}, as_json)
-    if len(faults):
+    if refused:
         # Each entry is what somebody saw at a household: nothing goes on before it is mended.
         raise typer.Exit(REFUSED)
 
 
-MONTHS = Path("out/months")
+@visit_commands.command("progress")
+@verb
+def progress(
+    into: Annotated[Path, typer.Argument(metavar="DATA", help="The county's folder or file.")],
+    lists: ListsOption = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Today by default.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
+    pseudonymise: Pseudonymise = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how far each list has come, by township: given, visited, absent, confirmed, open, overdue."""
+    from riskmodel import scoring
+    from riskmodel.data import secret_key
+    from riskmodel.households import to_date
+    from riskmodel.io import write_table
+
+    day = to_date(as_of) if as_of else dt.date.today()
+    table = scoring.visit_progress(into, lists or [MONTHS], day, secret_key() if pseudonymise else None)
+    if out is not None:
+        write_table(table, out)
+    if as_json:
+        tell({"rows": table.to_dict("records"), "out": str(out) if out else None}, as_json)
+        return
+    typer.echo(table.to_string(index=False))
 
 
 @verb

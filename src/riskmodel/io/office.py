@@ -48,7 +48,7 @@ def office_file(path: str | Path) -> Iterator[Path]:
             keep_office_file(target)
         _record(target.parent, {target.name: digest})
     except PermissionError as exc:
-        raise InputMissing(_close(target)) from exc
+        raise InputMissing(f"{target}: close {target.name} in Excel first, then try again") from exc
 
 
 def keep_office_file(path: str | Path) -> Path | None:
@@ -113,7 +113,9 @@ def refuse_open_file(path: str | Path) -> None:
     target = Path(path)
     for lock in (target.with_name(f"~${target.name}"), target.with_name(f".~lock.{target.name}#")):
         if lock.exists():
-            raise InputMissing(f"{_close(target)}; if nobody has it open, delete {lock}")
+            raise InputMissing(
+                f"{target}: close {target.name} in Excel first, then try again; if nobody has it open, delete {lock}"
+            )
 
 
 def refuse_open_files(folder: str | Path) -> None:
@@ -122,10 +124,6 @@ def refuse_open_files(folder: str | Path) -> None:
     for path in sorted(home.rglob("*.xlsx")) if home.is_dir() else ():
         if not path.name.startswith(("~$", ".")):
             refuse_open_file(path)
-
-
-def _close(target: Path) -> str:
-    return f"{target}: 请先在 Excel 中关闭 {target.name} / close {target.name} in Excel first, then try again"
 
 
 def _recorded(folder: Path) -> dict[str, str]:

@@ -1,14 +1,13 @@
 """Scores, the worklist, returned visits and monitoring."""
 
+from riskmodel.scoring.filled_list import FilledList, read_filled_list
 from riskmodel.scoring.list_log import LIST_PROPERTIES, ListLog, list_log, write_list_log
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
 from riskmodel.scoring.office_files import (
     NAME_COLUMNS,
-    FilledList,
     join_names,
     names_by_current_number,
     pseudonymise_names,
-    read_filled_list,
     read_names,
 )
 from riskmodel.scoring.scores import (
@@ -21,7 +20,7 @@ from riskmodel.scoring.scores import (
     score_in_languages,
     scoring_warnings,
 )
-from riskmodel.scoring.visit_import import VisitImport, import_visits
+from riskmodel.scoring.visit_import import VisitImport, import_visits, visit_progress
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
 from riskmodel.scoring.worklist import (
     ENTRY_KINDS,
@@ -68,5 +67,6 @@ __all__ = [
     "score_in_languages",
     "scoring_warnings",
     "selection_probabilities",
+    "visit_progress",
     "write_list_log",
 ]

@@ -41,11 +41,12 @@ class Conflict:
     date: dt.date
     written: Finding
     recorded: tuple[Finding, ...]
+    about: str = "conflict"  # or superseded: what it says was corrected since
 
     def __str__(self) -> str:
         written, recorded = _finding_words([self.written]), _finding_words(self.recorded)
         household, day = self.household_id, self.date
-        said = fault("conflict", household=household, day=day, written=written, recorded=recorded)
+        said = fault(self.about, household=household, day=day, written=written, recorded=recorded)
         return f"{self.cell}: {said}"
 
 
