@@ -48,6 +48,7 @@ def months(scores: pd.DataFrame, tmp_path: Path) -> Path:
     made = scoring.build_worklist(scores, visits=10, by="township")
     write_table(made.listed, folder / "worklist.parquet")
     presentation.write_worklist(made, folder / "worklist.xlsx")
+    presentation.record_list(made, folder, "zh")
     presentation.write_visit_sheets(made, folder / "visit-sheets.html")
     for lang in ("zh", "en"):
         write_table(scores, folder / f"scores.{lang}.parquet")

@@ -162,7 +162,6 @@ CHINESE = {
         "importing/title_facts.py", "importing/versions.py", "importing/vocabulary.py",
         "importing/word_columns.py",
     },
-    "what an office has to read whatever its machine speaks": {"io/office.py"},
     "a font, and the product's name": {"presentation/workbook.py", "cli/app.py"},
     "names that a metric registers": {
         "evaluation/curves.py", "evaluation/lead_time.py", "evaluation/list_metrics.py",

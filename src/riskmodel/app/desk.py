@@ -318,9 +318,8 @@ class Desk:
         if not self.uploads():
             raise UsageError(text("office_page.errors.nothing dropped", "en"))
         day = to_date(recorded_on)
-        return self._start(
-            "visits", tasks.take_lists, files=self.uploads(), data=self.county, recorded_on=day
-        )
+        given = {"data": self.county, "recorded_on": day, "months": self.months}
+        return self._start("visits", tasks.take_lists, files=self.uploads(), **given)
 
     def faults(self) -> GridTable:
         """Return what of the last workbooks is to be mended, cell by cell."""

@@ -62,7 +62,9 @@ class ListTaken:
     error: str = ""
 
 
-def take_lists(say: Say, files: Sequence[Path], data: Path, recorded_on: dt.date) -> list[ListTaken]:
+def take_lists(
+    say: Say, files: Sequence[Path], data: Path, recorded_on: dt.date, months: Path
+) -> list[ListTaken]:
     """Take filled workbooks in, each by itself: one that cannot be read keeps no other out."""
     from riskmodel.errors import RiskmodelError
     from riskmodel.scoring import import_visits
@@ -71,7 +73,7 @@ def take_lists(say: Say, files: Sequence[Path], data: Path, recorded_on: dt.date
     for number, path in enumerate(files, start=1):
         say(f"{number}/{len(files)} {path.name}")
         try:
-            out.append(ListTaken(path.name, import_visits(path, data, recorded_on)))
+            out.append(ListTaken(path.name, import_visits(path, data, recorded_on, lists=[months], say=say)))
         except RiskmodelError as exc:
             out.append(ListTaken(path.name, None, str(exc)))
     return out

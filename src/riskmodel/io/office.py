@@ -114,7 +114,8 @@ def refuse_open_file(path: str | Path) -> None:
     for lock in (target.with_name(f"~${target.name}"), target.with_name(f".~lock.{target.name}#")):
         if lock.exists():
             raise InputMissing(
-                f"{target}: close {target.name} in Excel first, then try again; if nobody has it open, delete {lock}"
+                f"{target}: close {target.name} in Excel first, then try again; "
+                f"if nobody has it open, delete {lock}"
             )
 
 
