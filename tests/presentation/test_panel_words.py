@@ -15,7 +15,8 @@ import pytest
 from riskmodel import presentation, register, scoring
 from riskmodel.i18n import Nouns
 from riskmodel.presentation.model_pages import monitor_html
-from riskmodel.scoring.office_files import READ_COLUMNS, find_headers, header_aliases
+from riskmodel.scoring.filled_list import READ_COLUMNS, header_aliases
+from riskmodel.scoring.office_files import find_headers
 
 from ..register.small_county import small_county
 from .test_model_pages import monitored
