@@ -14,6 +14,7 @@ from riskmodel.cases import (
     Recorder,
     Recording,
     StepEntry,
+    close_period,
     find_cases,
     open_case_book,
     open_case_log,
@@ -228,8 +229,7 @@ def test_a_decision_is_corrected_by_a_new_decision_alone(folder: Path) -> None:
 
 
 def test_a_closed_period_is_not_rewritten_and_what_comes_later_is_late(folder: Path) -> None:
-    there = recorder(folder, "2022-06-08")
-    there.close_period(dt.date(2022, 6, 8), "county", "振兴局", "u1")
+    close_period(open_case_log(folder), dt.date(2022, 6, 8), dt.date(2022, 6, 8), "county", "振兴局", "u1")
     done = recorder(folder, "2022-06-20").record(identify("h1"))
     assert len(done.late) == len(done.recorded) == len(IDENTIFY)
     # The figures of May stay as they were reported; what was entered late comes into June's as restated.

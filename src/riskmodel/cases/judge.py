@@ -17,11 +17,15 @@ from riskmodel.cases.declaration import EXITS, SideStep, Transition, declared
 from riskmodel.cases.follow import WATCHED, Case, Following
 from riskmodel.data import parse_date
 from riskmodel.households import HOUSEHOLD_STATES
-from riskmodel.i18n import Message, both
+from riskmodel.i18n import Message, both, text
 from riskmodel.rules import evaluate_rules
 
 # An identity number or a mobile phone number inside a text: the log holds neither.
 _PERSONAL = re.compile(r"(?<!\d)(?:[1-9]\d{16}[\dXx]|1[3-9]\d{9})(?!\d)")
+_OF_VERDICTS = (
+    "income_reason", "lag_months", "doubts", "outcome", "income_basis", "visit_every_days",
+    "conditions", "unknown",
+)  # fmt: skip
 _ALL_FOUR = frozenset({"measures", "guarantees", "income", "spending"})
 
 
@@ -108,9 +112,7 @@ class Judge:
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """The rule set's verdict on each household: whether its records are whole, and whether it is held."""
         verdicts = evaluate_rules(self.book.known, self.book.ruleset)
-        rows = verdicts[["income_reason", "lag_months", "doubts", "outcome", "income_basis"]].to_dict(
-            "records"
-        )
+        rows = verdicts[list(_OF_VERDICTS)].to_dict("records")
         ids = verdicts["household_id"].astype(str)
         return {h: {str(k): v for k, v in row.items()} for h, row in zip(ids, rows, strict=True)}
 
@@ -197,7 +199,7 @@ class Judge:
         if value is None or value == "":
             return False
         if need.type == "bool":
-            return value is True or str(value).lower() in ("true", "1", "是", "yes")
+            return value is True or str(value).lower() in ("true", "1", "yes", text("cases.yes_no.yes", "zh"))
         if need.type == "date":
             return parse_date(value)[0] is not None
         if need.type == "number":
@@ -207,7 +209,7 @@ class Judge:
 
     def _why(self, missing: list[str], entry: StepEntry, case: Case | None) -> Iterator[Message]:
         """Yield what a missing condition rests on: when publicity ends, what is in doubt of the records."""
-        if "posted" in missing and case is not None and (end := self._publicity_ends(case)) is not None:
+        if "posted" in missing and case is not None and (end := self.publicity_ends(case)) is not None:
             yield fault("publicity ends", day=end)
         if "steady_records" in missing:
             yield fault("records", why=self._record_doubts(entry.household_id))
@@ -225,10 +227,11 @@ class Judge:
         return case is not None and "heard" in case.reached
 
     def _has_posted(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
-        end = None if case is None else self._publicity_ends(case)
+        end = None if case is None else self.publicity_ends(case)
         return end is None or entry.date >= end
 
-    def _publicity_ends(self, case: Case) -> dt.date | None:
+    def publicity_ends(self, case: Case) -> dt.date | None:
+        """Return the first day on which a case's publicity may end; None where it has none."""
         begun = case.reached.get("publicised")
         limits = [m for m in self.book.limits if m.at_least and "publicised" in m.start]
         if begun is None or not limits:
@@ -265,6 +268,26 @@ class Judge:
             found.append(both("cases.records.inferred"))
         return {lang: "; ".join(f[lang] for f in found) for lang in ("zh", "en")}
 
+    def missing_for_elimination(self, household: str) -> dict[str, str]:
+        """Return what the records lack for an elimination, in both languages; empty texts for nothing.
+
+        The household's consent and the visit are asked for beside it, always.
+        """
+        verdict = self.verdicts.get(household)
+        if verdict is None:
+            return both("cases.records.unknown")
+        found = []
+        if (doubts := self._record_doubts(household))["en"]:
+            found.append(doubts)
+        if verdict["outcome"] == "hold_no_labour":
+            found.append(both("cases.records.held"))
+        outcome = next((o for o in self.book.ruleset.outcomes if o.outcome == "eliminate"), None)
+        if outcome is not None and verdict["outcome"] != "eliminate":
+            found.append(
+                both("cases.records.conditions", met=verdict["conditions"], unknown=verdict["unknown"])
+            )
+        return {lang: "; ".join(f[lang] for f in found) for lang in ("zh", "en")}
+
     def _has_not_held(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
         verdict = self.verdicts.get(entry.household_id)
         return verdict is not None and verdict["outcome"] != "hold_no_labour"
@@ -291,5 +314,5 @@ def _words(what: str, codes: list[str]) -> dict[str, str]:
     """Return the words of states, roles or needs in both languages."""
     declared_words = getattr(declared(), what)
     distinct = list(dict.fromkeys(codes))
-    zh = "、".join(declared_words[c].zh for c in distinct) or "无"
+    zh = "、".join(declared_words[c].zh for c in distinct) or text("cases.words.nothing", "zh")
     return {"zh": zh, "en": ", ".join(f"{declared_words[c].en} ({c})" for c in distinct) or "none"}

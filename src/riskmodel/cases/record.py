@@ -16,10 +16,12 @@ from riskmodel.cases.declaration import DECISIONS, declared
 from riskmodel.cases.follow import KIND_OF_DECISION, Case, Following, follow
 from riskmodel.cases.judge import Judge, StepEntry, fault
 from riskmodel.cases.log import PERIOD, STEP, CaseLog, as_step
+from riskmodel.cases.step_sheet import CellFault
 from riskmodel.cases.steps import in_order
 from riskmodel.cases.table_rows import write_table_rows
+from riskmodel.errors import UsageError
 from riskmodel.households import current_ids
-from riskmodel.i18n import Message, pair
+from riskmodel.i18n import Language, Message, pair
 
 # Rows of these steps stand in tables in which nothing can be taken back, only said better.
 _LASTING = ("clue", "supported", "emergency_support")
@@ -124,13 +126,6 @@ class Recorder:
             taken.append((number, row["case_id"], entry))
             late += [number] if is_late else []
         return Recording(tuple(taken), tuple(refused), {}, tuple(late))
-
-    def close_period(self, through: dt.date, role: str, unit: str | None, user: str | None) -> int:
-        """Close a period: what is recorded later of its days is late, and its figures stay as reported."""
-        with self.log.writing() as con:
-            who = {"role": role, "unit": unit, "user": user}
-            today = self.book.known.as_of
-            return self.log.append(con, entry=PERIOD, happened_on=through, recorded_on=today, **who)
 
     def _judge(self, judge: Judge, entry: StepEntry, homes: _Homes) -> tuple[list[Message], Case | None, str]:
         why = list(judge.plain_faults(entry))
@@ -319,3 +314,47 @@ class _Homes:
         if later and entry.to != row["to_state"] and not declared().states[row["to_state"]].side:
             return [fault("others rest on it", number=number, later=", ".join(map(str, later)))]
         return []
+
+
+def close_period(
+    log: CaseLog, through: dt.date, recorded_on: dt.date, role: str, unit: str | None, user: str | None
+) -> int:
+    """Close a period: what is recorded later of its days is late, and its figures stay as reported.
+
+    Parameters
+    ----------
+    log
+        The case log.
+    through
+        Last day of the period.
+    recorded_on
+        The day of closing.
+    role, unit, user
+        Who closes it; no name.
+
+    Returns
+    -------
+    int
+        Number of the log's row.
+
+    Raises
+    ------
+    UsageError
+        If the period is not over yet, or an earlier closing reaches further.
+    """
+    before = log.closed_through(recorded_on)
+    if through > recorded_on or (before is not None and through <= before):
+        raise UsageError(f"{through}: the period must be over on {recorded_on}, and reach beyond {before}")
+    who = {"role": role, "unit": unit, "user": user}
+    with log.writing() as con:
+        return log.append(con, entry=PERIOD, happened_on=through, recorded_on=recorded_on, **who)
+
+
+def refusal_rows(done: Recording, faults: Iterable[CellFault], language: Language) -> pd.DataFrame:
+    """Return what was not recorded as a table: ``cell, household_id, step, value, reason``."""
+    rows = [(f.cell, "", f.column, f.value, f.why.text(language)) for f in faults]
+    for refusal in done.refused:
+        entry = refusal.entry
+        said = "; ".join(m.text(language) for m in refusal.why)
+        rows.append((entry.cell, entry.household_id, entry.to, entry.date.isoformat(), said))
+    return pd.DataFrame(rows, columns=["cell", "household_id", "step", "value", "reason"])

@@ -21,8 +21,6 @@ from riskmodel.register import category_name
 
 TABLES = ("monitoring", "procedure", "visits", "support", "warnings", "risk_events")
 _OUTCOMES = {"verified": "confirmed", "not_confirmed": "not_confirmed", "absent": "absent"}
-_APPROVED = "县级审定"
-_RESULTS = {"verified": "属实", "not_confirmed": "不属实"}
 Row = dict[str, Any]
 
 
@@ -56,7 +54,7 @@ def rows_of_step(step: Mapping[str, Any], channel: str | None) -> dict[str, Row]
         words = {kind: word for word, kind in declared().proposal_words.items()}
         word = word if step["kind"] == "identify" else words[step["kind"]]
     if to in ENTRIES:
-        word = _APPROVED
+        word = declared().states[ENTRIES[0]].word
     if word is not None:
         out["procedure"] = {**base, "step": word}
     if state.event is not None:
@@ -128,7 +126,8 @@ def _of_warning(step: Mapping[str, Any]) -> Row:
     to, happened = step["to_state"], dt.date.fromisoformat(step["happened_on"])
     if to == "to_verify":
         return {"forwarded_on": happened, "due_on": parse_date(step["content"]["given"].get("due_on"))[0]}
-    return {"checked_on": happened, "result": _RESULTS[to]} if to in _RESULTS else {}
+    found = to in ("verified", "not_confirmed")
+    return {"checked_on": happened, "result": declared().states[to].zh} if found else {}
 
 
 def _voided(

@@ -20,6 +20,7 @@ from riskmodel.cli import (
     province,
     rules,
 )
+from riskmodel.cli.cases import case_commands
 from riskmodel.cli.common import USAGE, say
 from riskmodel.cli.language import SpokenGroup
 from riskmodel.errors import UsageError
@@ -80,3 +81,4 @@ for name, function in VERBS.items():
 app.add_typer(models.experiment_commands, name="experiment")
 app.add_typer(imports.importers, name="import")
 app.add_typer(office.visit_commands, name="visits")
+app.add_typer(case_commands, name="cases")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from riskmodel.presentation.case_sheets import case_table, write_case_sheets
 from riskmodel.presentation.chart import Axis, Chart, Interval, Plot, intervals, use_chinese
 from riskmodel.presentation.forecast_page import (
     ForecastInput,
@@ -68,6 +69,7 @@ __all__ = [
     "Row",
     "Table",
     "Words",
+    "case_table",
     "forecast_chapter",
     "forecast_input",
     "histories",
@@ -89,6 +91,7 @@ __all__ = [
     "use_chinese",
     "weighted_yield",
     "with_rules",
+    "write_case_sheets",
     "write_forecast",
     "write_model_card",
     "write_monitor",
