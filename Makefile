@@ -11,7 +11,7 @@ export DO_NOT_TRACK := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow lint bench bench-results notebooks lock clean
+.PHONY: help setup demo test test-fast test-slow lint bench bench-results notebooks bundle lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -59,6 +59,9 @@ bench-results: $(STAMP)  ## run riskmodel bench whole, write its results into do
 
 notebooks: $(STAMP)  ## run the notebooks in place
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+bundle: $(STAMP)  ## the office's offline kit for Windows and Linux into out/kit (downloads wheels by the lock, then checks)
+	$(BIN)/python kit/build.py $(BUNDLE_ARGS)
 
 lock: $(STAMP)  ## resolve the versions anew
 	cd requirements && echo 'uv>=0.9' | ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate - -o bootstrap.txt

@@ -82,7 +82,7 @@ def take_lists(
 def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:
     """Find the county's cases as known at a day, with their steps. Nothing that scores is loaded for it."""
     from riskmodel.app.case_table import FoundCases
-    from riskmodel.cases import declared, open_case_book
+    from riskmodel.cases import declared, open_case_book, open_case_log
     from riskmodel.data import read_county
     from riskmodel.households import known_county
     from riskmodel.rules import load_rules
@@ -91,7 +91,8 @@ def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:
     known = known_county(read_county(data), day)
     say(f"2/2 {ruleset}")
     rules = load_rules(ruleset)
-    book = open_case_book(known, rules)
+    log = open_case_log(data)
+    book = open_case_book(known, rules, log if log.exists else None)
     clocks = {clock.id: {"zh": clock.zh, "en": clock.en} for clock in rules.clocks}
     clocks |= {clock.id: {"zh": clock.zh, "en": clock.en} for clock in declared().clocks}
     found = book.cases.assign(township=book.cases["household_id"].map(known.townships))
