@@ -1,7 +1,7 @@
-"""Builds the offline kit for an office's computer: wheels by the lock, scripts to install and start, a manual.
+"""Builds the offline kit for an office's computer: wheels by the lock, scripts to install and start, manual.
 
-``make bundle`` runs it. What is downloaded are exactly the versions of ``requirements/lock.txt``, each checked
-by its hash; on the office's computer nothing is downloaded.
+``make bundle`` runs it. What is downloaded are exactly the versions of ``requirements/lock.txt``, each with
+its hash; on the office's computer nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -157,19 +157,20 @@ def build(out: Path, systems: Sequence[str], wheels: bool = True) -> list[Path]:
 
 
 def check(folder: Path) -> str:
-    """Check a kit: its files, that every requirement has its wheel and, on such a computer, the installation."""
+    """Check a kit: its files, a wheel for every requirement and, on such a computer, the installation."""
     listed = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
     wrong = [name for name, told in listed["files"].items() if digest(folder / name) != told]
     if wrong:
         raise SystemExit(f"{folder}: not as it was built: {', '.join(wrong)}")
     system = SYSTEMS[listed["system"]]
     needed = folder / f"requirements-{system.name}.txt"
-    tags = [part for tag in system.tags for part in ("--platform", tag)]
-    offline = ("--no-index", "--find-links", folder / "wheels", "--requirement", needed, "--require-hashes")
     with tempfile.TemporaryDirectory() as home:
+        # uv judges markers as the other computer would; pip takes this one's.
         run(
-            sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--only-binary", ":all:",
-            "--implementation", "cp", "--python-version", PYTHON, *tags, "--target", home, *offline,
+            Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--dry-run", "--offline",
+            "--no-index", "--find-links", folder / "wheels", "--require-hashes", "--only-binary", ":all:",
+            "--python-platform", system.uv, "--python-version", PYTHON, "--target", home,
+            "--requirement", needed,
         )  # fmt: skip
         said = f"{folder.name}: {len(requirements(needed))} requirements, each has its wheel"
         if not sys.platform.startswith(system.name):
@@ -204,12 +205,15 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=ROOT / "out" / "kit")
     options.add_argument("--system", action="append", choices=sorted(SYSTEMS), help="both by default")
     options.add_argument("--no-check", action="store_true")
+    options.add_argument("--only-check", action="store_true", help="of kits that stand")
     given = options.parse_args()
-    for folder in build(given.out, given.system or sorted(SYSTEMS)):
+    systems = given.system or sorted(SYSTEMS)
+    stand = [given.out / f"riskmodel-office-{name}" for name in systems]
+    for folder in stand if given.only_check else build(given.out, systems):
         size = sum(p.stat().st_size for p in contents(folder)) / 1e6
-        print(f"{folder}: {size:.0f} MB")
+        sys.stdout.write(f"{folder}: {size:.0f} MB\n")
         if not given.no_check:
-            print(check(folder))
+            sys.stdout.write(check(folder) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from riskmodel.app.desk import Desk
@@ -168,3 +169,57 @@ def test_closing_leaves_nothing_behind(desk: Desk) -> None:
     path = desk.add_upload("a.xlsx", b"x")
     desk.close()
     assert not path.parent.exists()
+
+
+def test_a_contradiction_is_settled_by_a_person_and_its_history_stays(desk: Desk, county: Path) -> None:
+    source = desk.folder(ON) / "worklist.xlsx"
+    on = dt.date(2021, 7, 3)
+    known = openpyxl.load_workbook(source)["核查名单"]
+    home = known.cell(2, [c.value for c in known[1]].index("户编号") + 1).value
+    row = {"household_id": home, "date": "2021-07-03", "outcome": "not_confirmed", "row_id": "own-1"}
+    pd.DataFrame([row]).assign(recorded_on="2021-07-04").to_csv(county / "visits.csv", index=False)
+    desk.add_upload("东河镇.xlsx", fill(source, 2, 核查结果="属实", 风险原因="因病", 核查日期=on))
+    desk.take_lists("2021-07-05")
+    desk.settle()
+    ((file, conflict),) = desk.open_conflicts()
+    assert (file, conflict.household_id) == ("东河镇.xlsx", home)
+    with pytest.raises(UsageError, match="say who settles"):
+        desk.settle_conflict(conflict, "written", " ", "")
+    desk.settle_conflict(conflict, "written", "办公室李", "电话核实")
+    assert desk.settle()
+    assert not desk.open_conflicts()
+    both = pd.read_csv(county / "visits.csv", dtype=str)
+    assert list(both["outcome"]) == ["not_confirmed", "confirmed"]
+    assert list(both["row_id"]) == ["own-1", "own-1"]  # the later of one number holds
+    assert both["recorded_on"][1] > both["recorded_on"][0]
+    log = pd.read_csv(desk.months / "contradictions.csv", dtype=str)
+    assert list(log["by"]) == ["办公室李"]
+    assert list(log["chosen"]) == ["written"]
+    # The same workbook again says what the data say now.
+    desk.add_upload("东河镇.xlsx", fill(source, 2, 核查结果="属实", 风险原因="因病", 核查日期=on))
+    desk.take_lists("2021-07-06")
+    desk.settle()
+    assert not desk.open_conflicts()
+    assert len(pd.read_csv(county / "visits.csv")) == 2
+
+
+def test_what_is_kept_is_noted_and_a_row_without_a_number_is_not_corrected(desk: Desk, county: Path) -> None:
+    source = desk.folder(ON) / "worklist.xlsx"
+    known = openpyxl.load_workbook(source)["核查名单"]
+    home = known.cell(2, [c.value for c in known[1]].index("户编号") + 1).value
+    row = {"household_id": home, "date": "2021-07-03", "outcome": "not_confirmed"}
+    pd.DataFrame([row]).to_csv(county / "visits.csv", index=False)
+    desk.add_upload("东河镇.xlsx", fill(source, 2, 核查结果="属实", 核查日期=dt.date(2021, 7, 3)))
+    desk.take_lists("2021-07-05")
+    desk.settle()
+    ((_, conflict),) = desk.open_conflicts()
+    desk.settle_conflict(conflict, "written", "李", "")
+    assert desk.job is not None
+    assert desk.job.state == "refused"
+    assert "没有记录编号" in desk.say(desk.job.error)
+    desk.settle()
+    desk.settle_conflict(conflict, "recorded", "李", "原始表在")
+    desk.settle()
+    assert not desk.open_conflicts()
+    assert len(pd.read_csv(county / "visits.csv")) == 1
+    assert list(pd.read_csv(desk.months / "contradictions.csv")["chosen"]) == ["recorded"]

@@ -25,6 +25,7 @@ from riskmodel.households import to_date
 from riskmodel.i18n import Language, text, translate
 from riskmodel.io import Checkpoints, write_json
 from riskmodel.month import MonthSettings, read_settings
+from riskmodel.scoring import SETTLED_FILE, Choice, Conflict, Settled
 
 REMEMBERED = "office-page.json"
 CHECK_FOLDER = "check"
@@ -93,6 +94,8 @@ class Desk:
     taken: list[tasks.ListTaken] = field(default_factory=list)
     cases: FoundCases | None = None
     revision: int = 0  # goes up when something is to be drawn anew
+    settled: list[Any] = field(default_factory=list)
+    _settling: Any = None
     _settled: Job | None = None
     _table: tuple[Any, GridTable] | None = None
     _uploads: Path | None = None
@@ -329,6 +332,20 @@ class Desk:
         named = {c: self.words(f"returned.{c}") for c in columns}
         return frame_table(pd.DataFrame(rows, columns=list(columns)), named)
 
+    def open_conflicts(self) -> list[tuple[str, Conflict]]:
+        """Return the contradictions that nobody has settled yet, with the file that each stands in."""
+        found = [(taken.name, c) for taken in self.taken if taken.result for c in taken.result.conflicts]
+        return [(name, conflict) for name, conflict in found if conflict not in self.settled]
+
+    def settle_conflict(self, conflict: Conflict, choice: Choice, by: str, ground: str) -> Job:
+        """Start writing what a person chose; UsageError if nobody is named."""
+        if not by.strip():
+            raise UsageError(text("office_page.errors.nobody", "en"))
+        self._settling = conflict
+        chosen = [Settled(conflict, choice, by.strip(), ground.strip())]
+        given = {"recorded_on": dt.date.today(), "log": self.months / SETTLED_FILE}
+        return self._start("settle", tasks.settle, settled=chosen, data=self.county, **given)
+
     def _own_half(self, reason: str) -> str:
         """Return one language of a reason that is written in both."""
         zh, _, en = reason.partition(" / ")
@@ -379,8 +396,10 @@ class Desk:
                 self.checked = self.checked | {"model": job.result.get("model") or "county@champion"}
             elif job.kind == "cases":
                 self.cases = job.result
+            elif job.kind == "settle":
+                self.settled.append(self._settling)
             elif job.kind == "visits":
-                self.taken = job.result
+                self.taken, self.settled = job.result, []
                 self.drop_uploads()
         if job.state in ("cancelled", "fault") and self.day is not None:
             Checkpoints(self.folder(self.day)).remove_partial_files()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskmodel.app.case_table import FoundCases
-    from riskmodel.scoring import VisitImport
+    from riskmodel.scoring import Settled, VisitImport
 
 Say = Callable[[str], None]
 EXPERIMENT = "county"
@@ -77,6 +77,13 @@ def take_lists(
         except RiskmodelError as exc:
             out.append(ListTaken(path.name, None, str(exc)))
     return out
+
+
+def settle(say: Say, settled: Sequence[Settled], data: Path, recorded_on: dt.date, log: Path) -> int:
+    """Write what a person chose of contradictions; return how many corrections that made."""
+    from riskmodel.scoring import settle_conflicts
+
+    return settle_conflicts(settled, data, recorded_on, log)
 
 
 def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from riskmodel.app.desk import CHECK_FOLDER, Desk, OfficeFile
 from riskmodel.app.frame import Frame
 from riskmodel.app.tables import KEY, GridTable
 from riskmodel.i18n import join
+from riskmodel.scoring import Choice, Conflict, Finding, finding_words
 
 
 def data_view(frame: Frame) -> None:
@@ -324,9 +326,49 @@ def returned_view(frame: Frame) -> None:
         numbers = {"added": len(r.added), "already": r.already, "empty": r.empty}
         numbers |= {"problems": len(r.problems), "conflicts": len(r.conflicts)}
         ui.label(frame.words("returned.added", name=taken.name, **numbers)).mark("taken").classes("rm-taken")
+    _conflicts(frame)
     if (faults := desk.faults()).rows:
         ui.label(frame.words("returned.problems")).classes("text-subtitle2")
         frame.grid(faults, height="16rem").mark("faults").classes("rm-faults")
+
+
+def _conflicts(frame: Frame) -> None:
+    """Show both findings of each contradiction; a person chooses."""
+    desk, lang = frame.desk, frame.desk.lang
+    found = desk.open_conflicts()
+    if not found:
+        return
+    ui.label(frame.words("returned.conflicts", n=len(found))).classes("text-subtitle2")
+    with ui.row():
+        by = ui.input(frame.words("returned.by")).mark("settled-by").classes("rm-settled-by")
+        ground = ui.input(frame.words("returned.ground")).classes("w-96")
+    for file, conflict in found:
+        with ui.card().classes("w-full q-pa-sm"):
+            place = {"file": file, "cell": conflict.cell, "household": conflict.household_id}
+            ui.label(frame.words("returned.conflict", **place, day=conflict.date)).classes(
+                "text-weight-medium"
+            )
+            if conflict.about == "superseded":
+                ui.label(frame.words("returned.superseded")).classes("text-caption")
+            sides: tuple[tuple[str, str, Choice, Sequence[Finding]], ...] = (
+                ("on_list", "take_list", "written", [conflict.written]),
+                ("in_data", "keep_data", "recorded", conflict.recorded),
+            )
+            for said, verb, choice, findings in sides:
+                with ui.row().classes("items-center"):
+                    ui.label(frame.words(f"returned.{said}", finding=finding_words(findings)[lang])).classes(
+                        "w-96"
+                    )
+
+                    def choose(conflict: Conflict = conflict, choice: Choice = choice) -> None:
+                        frame.attempt(
+                            desk.settle_conflict, conflict, choice, by.value or "", ground.value or ""
+                        )
+
+                    button = ui.button(frame.words(f"returned.{verb}"), on_click=choose).props(
+                        "dense outline"
+                    )
+                    button.mark(verb).classes(f"rm-{verb}")
 
 
 def cases_view(frame: Frame) -> None:

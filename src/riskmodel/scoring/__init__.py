@@ -20,6 +20,8 @@ from riskmodel.scoring.scores import (
     score_in_languages,
     scoring_warnings,
 )
+from riskmodel.scoring.visit_conflicts import SETTLED_FILE, Choice, Settled, settle_conflicts
+from riskmodel.scoring.visit_faults import Conflict, Finding, finding_words
 from riskmodel.scoring.visit_import import VisitImport, import_visits, visit_progress
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
 from riskmodel.scoring.worklist import (
@@ -39,11 +41,16 @@ __all__ = [
     "QUOTA_FLOOR",
     "RECORD_COLUMNS",
     "SCORE_COLUMNS",
+    "SETTLED_FILE",
     "BeyondForecast",
+    "Choice",
     "Column",
+    "Conflict",
     "FilledList",
+    "Finding",
     "ListLog",
     "MonitoringResult",
+    "Settled",
     "VisitImport",
     "Worklist",
     "build_worklist",
@@ -51,6 +58,7 @@ __all__ = [
     "compare_outcomes",
     "declared_columns",
     "explain",
+    "finding_words",
     "import_visits",
     "join_names",
     "list_log",
@@ -67,6 +75,7 @@ __all__ = [
     "score_in_languages",
     "scoring_warnings",
     "selection_probabilities",
+    "settle_conflicts",
     "visit_progress",
     "write_list_log",
 ]

@@ -42,9 +42,10 @@ class Conflict:
     written: Finding
     recorded: tuple[Finding, ...]
     about: str = "conflict"  # or superseded: what it says was corrected since
+    visit: Any = None  # all that the list says of it
 
     def __str__(self) -> str:
-        written, recorded = _finding_words([self.written]), _finding_words(self.recorded)
+        written, recorded = finding_words([self.written]), finding_words(self.recorded)
         household, day = self.household_id, self.date
         said = fault(self.about, household=household, day=day, written=written, recorded=recorded)
         return f"{self.cell}: {said}"
@@ -55,7 +56,7 @@ def finding_text(finding: Finding) -> str:
     return " / ".join(part for part in finding if part)
 
 
-def _finding_words(findings: Sequence[Finding]) -> dict[str, str]:
+def finding_words(findings: Sequence[Finding]) -> dict[str, str]:
     """Return findings in both languages; a code that is none of ours stands as it is."""
     out: dict[str, str] = {}
     for language in LANGUAGES:

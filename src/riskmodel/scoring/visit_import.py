@@ -314,7 +314,7 @@ def compare_with_recorded(
                 conflicts.append(_conflict(visit, later, corrected=True))
             elif before := _corrected(visit, waiting):
                 waiting.remove(before)
-                rows.append(NewRow(visit, str(before.row_id), _next_day(before, recorded_on), before))
+                rows.append(NewRow(visit, str(before.row_id), next_day(before, recorded_on), before))
             elif others := [r for r in known if r.holds and r.date == visit.date]:
                 conflicts.append(_conflict(visit, others))
             else:
@@ -330,7 +330,7 @@ def _corrected(visit: Visit, waiting: Sequence[RecordedVisit]) -> RecordedVisit 
     return next(iter([*same_day, *met]), None)
 
 
-def _next_day(before: RecordedVisit, recorded_on: dt.date) -> dt.date:
+def next_day(before: RecordedVisit, recorded_on: dt.date) -> dt.date:
     """Return from when a correction counts: of two rows of one number and day neither would hold."""
     if before.recorded_on is None or before.recorded_on < recorded_on:
         return recorded_on
@@ -341,7 +341,7 @@ def _conflict(visit: Visit, rows: Sequence[RecordedVisit], *, corrected: bool = 
     sides = sorted({(r.outcome, r.cause) for r in rows}, key=str)
     written: Finding = (visit.outcome, visit.cause)
     about = "superseded" if corrected else "conflict"
-    return Conflict(visit.cell, visit.household_id, visit.date, written, tuple(sides), about)
+    return Conflict(visit.cell, visit.household_id, visit.date, written, tuple(sides), about, visit)
 
 
 def _entry_id(visit: Visit) -> str:
