@@ -37,7 +37,7 @@ REGISTER = (
     ("h4", "2019-03-01", "identified", "脱贫不稳定户", "disaster"),
     ("h4", "2021-04-20", "eliminated", None, None),
     ("h7", "2020-01-10", "identified", "边缘易致贫户", "other"),
-    ("h8", "2021-05-10", "identified", "脱贫不稳定户", "unstable_employment"),
+    ("h8", "2021-06-03", "identified", "脱贫不稳定户", "unstable_employment"),
 )
 PROCEDURE = (
     ("h2", "入户核查", "2021-06-01"), ("h2", "申请授权", "2021-06-02"), ("h2", "初步名单", "2021-06-03"),
@@ -74,7 +74,7 @@ def _members() -> pd.DataFrame:
         for i in range(1, n + 1)
     ]  # fmt: skip
     born = {**rows[-1], "member_id": "h8-3", "household_id": "h8", "birth_month": "2021-06",
-            "schooling": "none", "valid_from": "2021-06-02", "change_reason": "新生儿"}  # fmt: skip
+            "schooling": "none", "valid_from": "2021-06-10", "change_reason": "新生儿"}  # fmt: skip
     return pd.DataFrame([*rows, born])
 
 

@@ -147,6 +147,20 @@ def pages_to_visit(data: FormRecords, params: Record) -> list[Record]:
     return [household_page(data, h) for h in data.asked(data.to_visit)]
 
 
+def pages_of_registered(data: FormRecords, params: Record) -> list[Record]:
+    """Pages of those to visit who are lifted or under watch: base data are checked as well (004 三(四))."""
+    own = [
+        h for h in data.to_visit
+        if data.homes[h]["in_register"] or data.homes[h]["registration"] == "lifted"
+    ]  # fmt: skip
+    out = []
+    for household in data.asked(own):
+        page = household_page(data, household)
+        page["first_entry"] = next((r["date"] for r in page["register"] if r["event"]), "")
+        out.append(page)
+    return out
+
+
 def pages_to_enter(data: FormRecords, params: Record) -> list[Record]:
     """Pages of the households that are to be entered or re-marked: confirmed by a visit, not watched."""
     cases = data.cases[~data.cases["closed"] & data.cases["kind"].isin(["identify", "re_mark"])]

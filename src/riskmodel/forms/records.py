@@ -113,6 +113,8 @@ class FormRecords:
         Causes to the measures that the office's library proposes, as codes.
     log
         The county's case log.
+    processing
+        What is worked out by machine, for the page of first use.
     """
 
     known: KnownCounty
@@ -123,6 +125,7 @@ class FormRecords:
     visits: tuple[str, ...] | None = None
     measures: Mapping[str, Sequence[str]] = field(default_factory=dict)
     log: Any = None
+    processing: str = ""
     calendar: Any = None
 
     @property

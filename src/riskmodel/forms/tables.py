@@ -34,7 +34,7 @@ def list_members(data: FormRecords) -> dict[int, list[Record]]:
             and case["list"] == case["list"]
             and case["household_id"] in data.homes
         ):
-            lists[int(case["list"])].append(_case_row(data, case))
+            lists[int(case["list"])].append(case_row(data, case))
     leaving = {row["household_id"] for row in lists[5]} | {row["household_id"] for row in lists[4]}
     for household, home in data.homes.items():
         conditions = str(home["conditions"] or "").split(";")
@@ -81,11 +81,12 @@ def _facts(data: FormRecords, household: str) -> Iterator[str]:
         yield f"{day_text(visit['date'])} 入户：{word('visits', 'outcome', visit['outcome'])}"
 
 
-def _case_row(data: FormRecords, case: Record) -> Record:
+def case_row(data: FormRecords, case: Record) -> Record:
+    """Return what lists say of a case: its household, its list, where it stands and until when."""
     states = declared().states
     return {
         **_home_row(data, case["household_id"]), "list": case["list"], "case_id": case["case_id"],
-        "state": states[case["state"]].zh, "since": case["since"].date(),
+        "state": states[case["state"]].zh, "since": case["since"].date(), "reached": case["reached"] or "",
         "waiting_for": declared().roles[case["waiting_for"]].zh,
         "due_on": None if pd.isna(case["due_on"]) else case["due_on"].date(),
     }  # fmt: skip
