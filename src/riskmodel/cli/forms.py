@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
     from riskmodel.households import KnownCounty
 
 DEFAULT_RULES = "national-2021"
+NOT_SIGNED = (
+    "no page of first use is signed for these data: --form first-use writes it; once it is signed, "
+    "--signed-by UNIT --signed-on DATE --document NUMBER"
+)
+
+
+class OfMonth(NamedTuple):
+    """What forms take of a month: its rules, whom it plans to visit, what was worked out; nothing else."""
+
+    ruleset: str = DEFAULT_RULES
+    params: dict[str, Any] = {}  # noqa: RUF012 - a tuple's default, never changed
+    planned: tuple[str, ...] | None = None
+    processing: str = ""
 
 
 @verb
@@ -57,6 +70,13 @@ def forms(
         Path | None, typer.Option("--write-templates", metavar="DIR", help="Write templates to change.")
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="What forms there are.")] = False,
+    signed_by: Annotated[
+        str | None, typer.Option("--signed-by", help="Unit and office that signed the page of first use.")
+    ] = None,
+    signed_on: Annotated[
+        str | None, typer.Option("--signed-on", metavar="DATE", help="When it was signed.")
+    ] = None,
+    document: Annotated[str | None, typer.Option("--document", help="Number of the signed page.")] = None,
     lang: LangOption = "zh",
     reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
@@ -71,22 +91,16 @@ def forms(
         paths = office_forms.write_form_templates(write_templates)
         tell({"templates": str(write_templates), "written": len(paths)}, as_json)
         return
+    if data is not None and signed_by is not None:
+        tell({"signed": str(_sign(data, signed_by, signed_on, document))}, as_json)
+        return
     if data is None or as_of is None:
         say("riskmodel forms needs DATA and --as-of DATE; or --list, or --write-templates DIR")
         raise typer.Exit(USAGE)
-    chosen, overrides, planned = _of_month(month, ruleset)
-    records = _records(
-        data,
-        as_of,
-        out,
-        chosen,
-        {**overrides, **_overrides(param)},
-        names,
-        measures,
-        household,
-        planned,
-        reading,
-    )
+    if office_forms.read_signature(data) is None:
+        warn(NOT_SIGNED)
+    of_month = _of_month(month, ruleset)
+    records = _records(data, as_of, out, of_month, _overrides(param), names, measures, household, reading)
     written = office_forms.write_forms(records, out, form, templates)
     for one in written:
         if one.skipped:
@@ -116,15 +130,15 @@ def _overrides(param: list[str] | None) -> dict[str, str]:
     return parse_overrides(param or [])
 
 
-def _of_month(month: Path | None, ruleset: str | None) -> tuple[str, dict[str, Any], tuple[str, ...] | None]:
-    """Return the rule set, its parameters and the planned visits of a month; nothing else of it is read."""
+def _of_month(month: Path | None, ruleset: str | None) -> OfMonth:
     import json
 
     from riskmodel.errors import InputMissing
+    from riskmodel.i18n import text
     from riskmodel.io import read_table
 
     if month is None:
-        return ruleset or DEFAULT_RULES, {}, None
+        return OfMonth(ruleset or DEFAULT_RULES)
     made, listed = month / "made_with.json", month / "worklist.parquet"
     if not made.is_file() or not listed.is_file():
         raise InputMissing(f"{month}: no month of `riskmodel month` ({made.name}, {listed.name} are missing)")
@@ -132,19 +146,31 @@ def _of_month(month: Path | None, ruleset: str | None) -> tuple[str, dict[str, A
     rows = read_table(listed)
     planned = tuple(rows.loc[rows["planned"].eq(True), "household_id"].astype(str))
     own = ruleset is None or ruleset == card["ruleset"]
-    return ruleset or card["ruleset"], dict(card["params"] or {}) if own else {}, planned
+    processing = text("forms.processing", "zh", ruleset=card["ruleset"], features=card["feature_set"],
+                      n=card["horizon_months"])  # fmt: skip
+    return OfMonth(ruleset or card["ruleset"], dict(card["params"] or {}) if own else {}, planned, processing)
+
+
+def _sign(data: Path, signed_by: str, signed_on: str | None, document: str | None) -> Path:
+    import datetime as dt
+
+    from riskmodel.forms import record_signature
+    from riskmodel.households import to_date
+
+    today = dt.date.today()
+    day = to_date(signed_on) if signed_on else today
+    return record_signature(data, signed_by, day, document or "", today)
 
 
 def _records(
-    data: Path, as_of: str, out: Path, ruleset: str, params: dict[str, Any], names: Path | None,
-    measures: Path | None, household: list[str] | None, planned: tuple[str, ...] | None,
-    reading: ReadingOptions,
+    data: Path, as_of: str, out: Path, month: OfMonth, params: dict[str, str], names: Path | None,
+    measures: Path | None, household: list[str] | None, reading: ReadingOptions,
 ) -> Any:  # fmt: skip
     from riskmodel.forms import FormRecords
     from riskmodel.households import known_county
     from riskmodel.rules import load_rules
 
-    chosen = load_rules(ruleset)
+    chosen = load_rules(month.ruleset)
     people = read_people(names, reading.pseudonymise)
     county = reading.read_county(data, out=out, as_of=as_of)
     known = known_county(county, as_of)
@@ -152,11 +178,11 @@ def _records(
         from riskmodel.scoring import names_by_current_number
 
         people = names_by_current_number(people, known)
-        columns = [c for c in ("household_id", "head_name", "contact", "phone") if c in people]
-        people = people[columns]
+        people = people[[c for c in ("household_id", "head_name", "contact", "phone") if c in people]]
     return FormRecords(
-        known, chosen, params, people, _known_only(known, household), planned, _measures(measures)
-    )
+        known, chosen, {**month.params, **params}, people, _known_only(known, household), month.planned,
+        _measures(measures), processing=month.processing,
+    )  # fmt: skip
 
 
 def _known_only(known: KnownCounty, household: list[str] | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import product
 
 import pandas as pd
 
@@ -45,10 +46,8 @@ def _figures(data: FormRecords, period: Period) -> Record:
     if data.known.has("monitoring"):
         lines = build_register_accounts(data.known.county, period[0], period[1]).lines
         sums = lines[lines["stock"] == "open"].groupby("line")[["hh", "p"]].sum()
-        for line in LINES:
-            out[f"{line}_hh"], out[f"{line}_p"] = (
-                (int(v) for v in sums.loc[line]) if line in sums.index else (0, 0)
-            )
+        for line, unit in product(LINES, ("hh", "p")):
+            out[f"{line}_{unit}"] = int(sums[unit].get(line, 0))
         out["natural_up"] = int(sums["p"].get("natural_increase", 0))
         out["natural_down"] = int(sums["p"].get("natural_decrease", 0))
     for name, column in (("visits", "date"), ("support", "date"), ("warnings", "pushed_on")):
@@ -83,7 +82,8 @@ def _measures(data: FormRecords, period: Period, before: Period) -> list[Record]
     out = []
     for code in codes:
         of = frame["measure"] == code
-        counts = [int((of & days.between(*map(pd.Timestamp, p))).sum()) for p in (period, before)]
+        spans = [days.between(pd.Timestamp(p[0]), pd.Timestamp(p[1])) for p in (period, before)]
+        counts = [int((of & span).sum()) for span in spans]
         if any(counts):
             out.append({"measure": word("support", "measure", code), "now": counts[0], "before": counts[1]})
     return out
