@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
 from riskmodel import i18n
-from riskmodel.cli import language
+from riskmodel.cli import common, language
 from riskmodel.cli.app import app
 
 from .conftest import run
@@ -102,3 +105,77 @@ def test_an_unknown_language_is_refused_wherever_it_stands() -> None:
         said = run(*call.split())
         assert said.exit_code == 2
         assert "language 'fr' is unknown; allowed: zh, en" in said.output
+
+
+# Names that stay as they are in what a verb says in Chinese: verbs and products, files, ids, keys.
+NAMES = re.compile(
+    r"""`[^`]*` | '[^']*' | --?[a-z][\w-]* | [\w./-]*\.(?:csv|xlsx|yaml|db|parquet|md|html) | [\w.-]*/[\w./-]*
+    | [a-z]+(?:[-_@][a-z0-9]+)+ | [A-Z][A-Z]+ | \b[0-9a-f]{20,}\b | riskmodel(?:\ [a-z]+)? | \([A-Za-z ]+\)
+    | small | spoiled | default | national | none | nowhere
+    | households | members | income | causes | dynamic | natural | measures | bands | workload""",
+    re.VERBOSE,
+)
+CALLS = {
+    "rules small --ruleset natonal-2021 --as-of 2019-05-31 --out rules.csv": 2,
+    "check nowhere --out check": 1,
+    "ledger small --from 2019-01-01": 2,
+    "plan --base-rate 0.02 --visits 200": 0,
+    "month nowhere --as-of 2019-05-31 --visits 5 --store none.db": 1,
+    "months none": 1,
+    "import template filled.xlsx": 0,
+    "import template ./filled.xlsx": 1,
+    "visits import filled.xlsx --into nowhere": 1,
+}
+SLOW_CALLS = {
+    "simulate small --households 20 --months 30 --futures 0 --dirty default": 0,
+    "check small --out check --spoiled small/spoiled/spoiled.csv": 0,
+    "rules small --ruleset national-2021 --as-of 2023-05-31 --out rules.csv": 0,
+    "ledger small --from 2019-01-01 --to 2019-05-31 --out out/ledger": 0,
+    "features small --feature-set household-v1 --as-of 2019-05-31 --out f.csv": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "calls", [CALLS, pytest.param(SLOW_CALLS, marks=pytest.mark.slow)], ids=["quick", "slow"]
+)
+def test_no_verb_says_an_english_word(
+    calls: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    left, codes = {}, {}
+    for call in calls:
+        done = run("--lang", "zh", *call.split())
+        codes[call] = done.exit_code
+        if words := re.findall(r"[A-Za-z]{3,}", NAMES.sub(" ", done.output)):
+            left[call] = words
+    assert codes == calls
+    assert left == {}
+
+
+def test_a_summary_for_machines_stays_english(tmp_path: Path) -> None:
+    county = tmp_path / "county"
+    done = run(
+        "--lang", "zh", "simulate", county, "--households", 20, "--months", 24, "--futures", 0, "--json"
+    )
+    assert json.loads(done.stdout)["households"] == 20
+    assert "正在模拟 20 户" in done.stderr
+
+
+def test_a_fault_of_ours_says_in_chinese_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(common, "_refuse_early", broken)
+    done = run("--lang", "zh", "simulate", "x")
+    assert done.exit_code == common.OUR_FAULT
+    assert "程序出错" in done.stderr
+    assert "RISKMODEL_DEBUG=1" in done.stderr
+    assert "软件维护人员" in done.stderr
+    monkeypatch.undo()
+    assert "a fault of ours" not in done.stderr
+
+
+def test_nothing_of_a_call_s_language_is_left_after_it() -> None:
+    run("--lang", "zh", "check", "nowhere")
+    assert i18n.spoken_language() == "en"
+    assert language.asked_language() is None

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hin
 
 import typer
 
-from riskmodel.cli.language import asked_language, message_language, summary_lines
+from riskmodel.cli.language import asked_language, summary_lines
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError
-from riskmodel.i18n import check_language, counted, translate
+from riskmodel.i18n import check_language, counted, spoken_language, translate
 from riskmodel.io import DEFAULT_STORE, ENDINGS, limit_resources, writable
 
 if TYPE_CHECKING:
@@ -150,12 +150,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def say(text: str) -> None:
     """Tell progress, on stderr, in the language of the call."""
-    typer.echo(translate(text, message_language()), err=True)
+    typer.echo(translate(text, spoken_language()), err=True)
 
 
 def show(text: str) -> None:
     """Print a result, on stdout, in the language of the call."""
-    typer.echo(translate(text, message_language()))
+    typer.echo(translate(text, spoken_language()))
 
 
 def verb(function: F) -> F:
@@ -271,9 +271,9 @@ def _can_stand(store: Path) -> None:
         raise InputMissing(f"{store}: cannot be written: {there}: it is no folder")
 
 
-def warn(text: str) -> None:
-    """Tell a warning, on stderr and under ``warnings`` in the summary that `tell` prints."""
-    say(f"warning: {text}")
+def warn(text: str, spoken: str = "") -> None:
+    """Tell a warning, on stderr (as `spoken`, if given) and under ``warnings`` in the summary of `tell`."""
+    say(f"warning: {spoken or text}")
     _WARNED.get([]).append(text)
 
 
@@ -284,7 +284,7 @@ def tell(summary: dict[str, Any], as_json: bool) -> None:
             summary = {**summary, "warnings": [*summary.get("warnings", []), *_WARNED.get([])]}
         sys.stdout.write(_json(summary) + "\n")
         return
-    if message_language() == "zh":
+    if spoken_language() == "zh":
         sys.stdout.writelines(line + "\n" for line in summary_lines(summary))
         return
     for key, value in summary.items():

@@ -24,10 +24,12 @@ from riskmodel.cli.common import (
     warn,
 )
 from riskmodel.errors import InputMissing, InputRefused
+from riskmodel.i18n import spoken_language
 
 if TYPE_CHECKING:
     from riskmodel.data import County
     from riskmodel.households import Need, Threshold
+    from riskmodel.i18n import Language
     from riskmodel.rules import RuleSet
     from riskmodel.simulate import SimulationSpec
 
@@ -85,14 +87,23 @@ def check(
         summary["data_fingerprint"] = fingerprint(county, county.data_through)
     if error_log is not None and county is not None:
         summary["spoiled"] = _score(error_log, out)
-    levels = counties.level_sentences(summary.get("levels", []), "en")
-    for late in [*counties.later_lines(summary, "en"), *levels, *_heaps(summary)]:
-        warn(late)
+    for english, spoken in zip(_late(summary, "en"), _late(summary, spoken_language()), strict=True):
+        warn(english, spoken)
+    for heap in _heaps(summary):
+        warn(heap)
     tell(summary if as_json else _short(summary, out), as_json)
     for reason in summary["refusals"]:
         say(f"riskmodel: {reason}")
     if summary["refused"]:
         raise typer.Exit(REFUSED)
+
+
+def _late(summary: dict[str, Any], language: Language) -> list[str]:
+    """Say which records come late and which levels of them differ, a sentence each."""
+    from riskmodel import data as counties
+
+    levels = counties.level_sentences(summary.get("levels", []), language)
+    return [*counties.later_lines(summary, language), *levels]
 
 
 def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshold]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskmodel.cli.common import STORE, JsonFlag, StoreOption, say, tell, verb
-from riskmodel.cli.language import message_language
-from riskmodel.i18n import counted
+from riskmodel.i18n import counted, spoken_language
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -281,4 +280,4 @@ def _close(out: Path, store: Path, page: Path, trained: Any, index: Path) -> Non
     ):
         say(f"  {path}  -  {what}")
     say("")
-    say(trained.verdict[message_language()])
+    say(trained.verdict[spoken_language()])

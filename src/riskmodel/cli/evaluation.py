@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from riskmodel.cli.common import READING, STORE, JsonFlag, ReadingOptions, StoreOption, say, show, tell, verb
+from riskmodel.i18n import spoken_language
 
 
 @verb
@@ -48,7 +49,7 @@ def evaluate(
     figures = _write_validations(loaded, store, validations, pooled, out)
     for one in validations:
         for note in one.notes:
-            say(f"note: {one.county}: {note.text('en')}")
+            say(f"note: {one.county}: {note.text(spoken_language())}")
     if not as_json:
         for row in figures.to_dict("records"):
             show(

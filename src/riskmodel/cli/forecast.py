@@ -20,6 +20,7 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
+from riskmodel.i18n import pair, spoken_language
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -72,11 +73,13 @@ def forecast(
     tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
     outlook = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
     for note in outlook.notes:
-        say(f"note: {note.text('en')}")
+        say(f"note: {note.text(spoken_language())}")
     page = presentation.write_forecast(outlook, out, lang)
     settings = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, outlook.as_of)}
     summary = summarise(outlook) | ({"checked": _covered(tested.table)} if tested else {})
     run = log(outlook, store, settings | summary, tested)
+    if not as_json:
+        summary["notes"] = [note.text(spoken_language()) for note in outlook.notes]
     tell({"out": str(out), "page": str(page), "run_id": run, **summary}, as_json)
 
 
@@ -204,7 +207,7 @@ def stress(
     say("households: income per head 12 months ahead")
     homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
     for note in homes.notes:
-        say(f"note: {note.text('en')}")
+        say(f"note: {note.text(spoken_language())}")
     settings = {
         "as_of": str(homes.as_of),
         "horizon": max(homes.lines),
@@ -216,13 +219,13 @@ def stress(
     }
     answers: dict[str, Any] = {}
     for each in wanted:
-        say(f"scenario {each.id}: {each.name_en}")
+        say(f"scenario {each.id}: {pair(each, 'name')[spoken_language()]}")
         result = ahead.stress_test(county, homes, each, draws=draws, seed=seed)
         write_table(_dated(result.table, result), out / f"{each.id}.csv")
         write_table(_dated(result.losses, result), out / f"{each.id}-losses.parquet")
         answers[each.id] = _answer(result)
         for note in result.notes[len(homes.notes) :]:
-            say(f"note: {note.text('en')}")
+            say(f"note: {note.text(spoken_language())}")
         answers[each.id]["left_out_households"] = result.left_out
         answers[each.id]["run_id"] = _log_stress(result, store, settings)
     declared = {each.id: each.model_dump(mode="json") for each in wanted}

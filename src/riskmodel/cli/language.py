@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from riskmodel.i18n import LANGUAGES, Language, Sentences, section, sentences_of, translate
+from riskmodel.i18n import LANGUAGES, Language, Sentences, section, sentences_of, speaking, translate
 
 VARIABLE = "RISKMODEL_LANG"
 # What the call says (--lang), wherever it stands in it.
@@ -28,11 +28,6 @@ _CLOSING, _OPENING = "，。；：、！？）》”’】…,.;:!?)]", "（《�
 def asked_language() -> Language | None:
     """Return the language that the call now running asks for, None where it says nothing."""
     return _ASKED.get()
-
-
-def message_language() -> Language:
-    """Return the language of help, progress and errors: as asked, else the system's, else English."""
-    return _ASKED.get() or system_language(os.environ)
 
 
 def system_language(environment: Mapping[str, str]) -> Language:
@@ -79,15 +74,18 @@ class SpokenGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run the call; see `typer.core.TyperGroup.main`."""
-        token = _ASKED.set(_asked_in(sys.argv[1:] if args is None else args))
-        chinese = message_language() == "zh"
+        asked = _asked_in(sys.argv[1:] if args is None else args)
+        language = asked or system_language(os.environ)
+        chinese = language == "zh"
+        token = _ASKED.set(asked)
         if chinese:
             _speak_chinese(self)
         run = partial(super().main, args, prog_name, complete_var, windows_expand_args=windows_expand_args)
         try:
-            if not chinese or not standalone_mode:
-                return run(standalone_mode=standalone_mode, **extra)
-            _run_and_exit(run, extra)
+            with speaking(language):
+                if not chinese or not standalone_mode:
+                    return run(standalone_mode=standalone_mode, **extra)
+                _run_and_exit(run, extra)
         finally:
             _ASKED.reset(token)
 
@@ -168,7 +166,11 @@ def _speak_chinese(command: Any) -> Any:
 def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield a verb's summary in Chinese, a line a key."""
     words = section("cli.summary", "zh")
+    if set(LANGUAGES) <= set(summary):  # said in both languages: once is enough
+        yield str(summary["zh"])
     for key, value in summary.items():
+        if key in LANGUAGES:
+            continue
         yield f"{_spoken(key, words)}：{_figures(value, words)}"
 
 
@@ -181,26 +183,24 @@ def _figures(value: Any, words: Mapping[str, str]) -> str:
     """Return a value of a summary as a person reads it; what is within another in brackets."""
     if isinstance(value, bool) or value is None:
         return words[{True: "yes", False: "no", None: "missing"}[value]]
-    if isinstance(value, str):
-        return _spoken(value, words)
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
     if isinstance(value, Mapping) and {"zh", "en"} <= set(value):
-        value = {key: part for key, part in value.items() if key != "en"}
-        rest = {key: part for key, part in value.items() if key != "zh"}
-        return str(value["zh"]) + (f"（{_figures(rest, words)}）" if rest else "")
+        return str(value["zh"])
     if isinstance(value, Mapping):
         parts = [(_spoken(str(key), words), part) for key, part in value.items()]
+        return "，".join(f"{key}{_within(part, words)}" for key, part in parts) or words["none"]
+    if isinstance(value, list | tuple):
         return (
-            "，".join(
-                f"{key}（{_figures(part, words)}）"
-                if isinstance(part, dict | list)
-                else f"{key} {_figures(part, words)}"
-                for key, part in parts
-            )
+            "；".join(_spoken(v, words) if isinstance(v, str) else _figures(v, words) for v in value)
             or words["none"]
         )
-    if isinstance(value, list | tuple):
-        return "；".join(_figures(part, words) for part in value) or words["none"]
-    return str(value)
+    return translate(value, "zh") if isinstance(value, str) and " " in value else str(value)
+
+
+def _within(value: Any, words: Mapping[str, str]) -> str:
+    inner = _figures(value, words)
+    return f"（{inner}）" if isinstance(value, dict | list) else f" {inner}"
 
 
 class _ChineseHelp(typer.Context.formatter_class):  # type: ignore[valid-type, misc]

@@ -24,8 +24,7 @@ from riskmodel.cli.common import (
     tell,
     verb,
 )
-from riskmodel.cli.language import message_language
-from riskmodel.i18n import counted
+from riskmodel.i18n import counted, spoken_language
 
 if TYPE_CHECKING:
     from riskmodel.runs import RunComparison
@@ -110,7 +109,7 @@ def train(
             progress=say, **reading.options,
         )  # fmt: skip
     if not as_json:
-        say(trained.result.nouns.spoken(trained.verdict["en"]))
+        say(trained.result.nouns.spoken(trained.verdict[spoken_language()]))
     in_charge = find_model(f"{exp.id}@{CHAMPION}", store)
     if in_charge is not None and in_charge.run_id != trained.run_id:
         say(f"{exp.id}@champion stays in charge; to compare: riskmodel promote {exp.id}")
@@ -130,7 +129,7 @@ def preregister(
 
     plan = preregister(experiment, reading.read_county(data, out=store.parent), store)
     if not as_json:
-        say(plan_message(plan).text("en"))
+        say(plan_message(plan).text(spoken_language()))
     shown = ("run_id", "key", "status", "locked_at", "primary", "data_through", "fingerprint")
     tell(plan if as_json else {name: plan[name] for name in shown}, as_json)
 
@@ -360,7 +359,7 @@ def promote(
         tell(decision.summary, as_json)
     else:
         for check in decision.checks:
-            reason = check.message.text(message_language())
+            reason = check.message.text(spoken_language())
             say(f"{'ok  ' if check.passed else 'FAIL'} {check.id}: {reason}")
         verdict = "is champion now" if decision.promoted else "is not promoted"
         say(f"{name} version {decision.challenger} {verdict} (decision: run {decision.run_id})")

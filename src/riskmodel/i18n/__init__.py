@@ -21,7 +21,7 @@ from riskmodel.i18n.catalogue import (
     text,
 )
 from riskmodel.i18n.nouns import Nouns, every_noun, nouns_of
-from riskmodel.i18n.sentences import Sentences, sentences_of, translate
+from riskmodel.i18n.sentences import Sentences, sentences_of, speaking, spoken_language, translate
 
 __all__ = [
     "LANGUAGES",
@@ -41,6 +41,8 @@ __all__ = [
     "same",
     "section",
     "sentences_of",
+    "speaking",
+    "spoken_language",
     "subjects",
     "text",
     "translate",

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import pairwise
@@ -18,8 +20,11 @@ from typing import Any
 
 from riskmodel.i18n.catalogue import Language, entries, section, subjects
 
-# The subjects that hold sentences of the code, those of every day first.
-SENTENCES = ("cli", "progress", "errors")
+# The language of whoever made the call that now runs; a library's is English.
+_SPOKEN: ContextVar[Language] = ContextVar("_SPOKEN", default="en")
+# The parts of the catalogue that hold sentences of the code.
+SENTENCES = ("cli.toolkit", "progress", "errors")
+_OWN = ("cli", "progress", "errors")
 _JOINTS = (("; ", "；"), (": ", "："))
 # A phrase of another subject is looked for only if that much of it is fixed: "{a}: {b}" is in any sentence.
 _LETTERS = 12
@@ -36,7 +41,13 @@ class _Template:
 
     def __post_init__(self) -> None:
         self.parts = tuple(_parts(self.en))
-        self.letters = sum(c.isalpha() for text, _, _ in self.parts for c in text)
+        self.letters = sum(c.isalpha() for text, _, nouns in self.parts for c in text + nouns)
+
+    @property
+    def introduces(self) -> bool:
+        """Whether it is a word before another sentence."""
+        first, *others = self.parts
+        return len(others) == 1 and others[0][0] == "" and re.fullmatch(r"[A-Za-z]+: ", first[0]) is not None
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -108,8 +119,11 @@ class Sentences:
                 self._whole.setdefault(one.parts[0][0].strip(" "), "".join(_filled(one.zh, {})))
             elif one.letters:
                 with_places.append(one)
-        # The template that has most in common with a sentence is its own.
-        self._with_places = sorted(with_places, key=lambda one: -one.letters)
+        # What is said of a sentence ("warning: {text}") comes off first; else the template that has most in
+        # common with a sentence is its own.
+        self._with_places = sorted(
+            with_places, key=lambda one: (not one.introduces, -one.letters, -len(one.en))
+        )
 
     def chinese(self, sentence: str) -> str | None:
         """Return the sentence in Chinese; None where nothing is known of it.
@@ -171,6 +185,39 @@ def _filled(template: str, values: Mapping[str, str]) -> Iterator[str]:
             yield values[name]
 
 
+def spoken_language() -> Language:
+    """Return the language that progress and warnings of the call now running are said in: English by default.
+
+    Returns
+    -------
+    str
+        ``zh`` or ``en``.
+    """
+    return _SPOKEN.get()
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Say progress and warnings in a language while the context lasts.
+
+    Parameters
+    ----------
+    language
+        Which language.
+
+    Examples
+    --------
+    >>> with speaking("zh"):
+    ...     spoken_language()
+    'zh'
+    """
+    token = _SPOKEN.set(language)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(token)
+
+
 def translate(sentence: str, language: Language) -> str:
     """Return a sentence that the code wrote in English, in the language asked for.
 
@@ -195,7 +242,7 @@ def translate(sentence: str, language: Language) -> str:
     """
     if language == "en":
         return sentence
-    return _sentences().chinese(sentence) or _phrases().chinese(sentence) or sentence
+    return _sentences().chinese(sentence) or sentence
 
 
 def sentences_of(key: str) -> Sentences:
@@ -205,17 +252,14 @@ def sentences_of(key: str) -> Sentences:
 
 @cache
 def _sentences() -> Sentences:
-    return Sentences(words for subject in SENTENCES for _, words in entries(section(subject), subject))
+    """Return every sentence of the code, and what computing layers say in both languages."""
+    own = [words for part in SENTENCES for _, words in entries(section(part), part)]
+    other = [words for subject in subjects() if subject not in _OWN for words in _phrases(subject)]
+    return Sentences([*own, *other])
 
 
-@cache
-def _phrases() -> Sentences:
-    """Every other subject: sentences that computing layers say in both languages, written in English."""
-    every = [words for name in subjects() if name not in SENTENCES for words in _words(name)]
-    return Sentences(words for words in every if _Template(words["en"], "").letters >= _LETTERS)
-
-
-def _words(subject: str) -> Iterator[Any]:
+def _phrases(subject: str) -> Iterator[Any]:
+    """Yield the sentences of another subject: "{a}: {b}" is in any sentence, a single word in any data."""
     for _, words in entries(section(subject), subject):
-        if words["en"] != words["zh"]:
+        if words["en"] != words["zh"] and " " in words["en"] and _Template(**words).letters >= _LETTERS:
             yield words

@@ -339,6 +339,7 @@ def _by_measure(rows: pd.DataFrame, by: str, order: list[str]) -> pd.DataFrame:
     keys = [by, "measure"]
     with_total = pd.concat([rows, rows.assign(measure=ANY)], ignore_index=True)
     items = with_total.groupby(keys, sort=True).size().rename("items").reset_index()
+    items = items.astype(dict.fromkeys(keys, "str"))  # of an empty register they are no text yet
     households = count_households(with_total.drop_duplicates(["household_id", "measure"]), keys)
     full = all_combinations(
         **{by: order, "measure": [*codes_in_order(codes("support", "measure"), rows["measure"]), ANY]}

@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel.data import County, snapshot_message
 from riskmodel.errors import InputRefused
 from riskmodel.households import fingerprint
-from riskmodel.i18n import Message, Nouns
+from riskmodel.i18n import Message, Nouns, spoken_language
 from riskmodel.runs import design_matrix, experiment, outcomes
 from riskmodel.runs.data_fit import count_nulls, fit_to_data, say_left_out
 from riskmodel.runs.design_matrix import DesignMatrix
@@ -99,7 +99,7 @@ def collect_rows(
     fit = fit_to_data(exp, county)
     exp, days = fit.experiment, fit.days
     for note in fit.notes:
-        say(f"note: {note.text('en')}")
+        say(f"note: {note.text(spoken_language())}")
     try:
         folds = experiment.temporal_folds(exp, county, days)
     except InputRefused as exc:

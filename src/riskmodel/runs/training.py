@@ -14,7 +14,7 @@ import pandas as pd
 from riskmodel import explanation, features, models, rules
 from riskmodel.data import County
 from riskmodel.evaluation import finding_messages
-from riskmodel.i18n import LANGUAGES, Message, Nouns, both
+from riskmodel.i18n import LANGUAGES, Message, Nouns, both, spoken_language
 from riskmodel.models import fallback_of
 from riskmodel.runs import preregistration, tracking
 from riskmodel.runs.assessment import Evaluation, evaluate
@@ -137,7 +137,7 @@ def train(
     note = differs or missing
     if note is not None:
         result = replace(result, notes=[*result.notes, note])
-        say(f"note: {note.text('en')}")
+        say(f"note: {note.text(spoken_language())}")
     seen = preregistration.standing(exp, result.predictions, result.fingerprint, store, county)
     return evaluate_and_log(
         result, store, truth=None if differs else truth, say=say, take_over=take_over, seen=seen
@@ -158,16 +158,16 @@ def evaluate_and_log(
     seen = seen or preregistration.standing(result.experiment, result.predictions, result.fingerprint, store)
     evaluation = evaluate_result(result, truth, seen.other_tests)
     for one in seen.messages:
-        say(f"note: {one.text('en')}")
+        say(f"note: {one.text(spoken_language())}")
     about_nulls = outcome_messages(result.unknown, result.nulls, evaluation)
     about_level = [] if evaluation.selected is not None else level_messages(result)
     for one in (*about_nulls, *about_level):
-        say(f"note: {one.text('en')}")
+        say(f"note: {one.text(spoken_language())}")
     notes = [*result.notes, *about_level, *about_nulls]
     result = replace(result, notes=notes, about_nulls=about_nulls)
     tables = _tables(result, evaluation)
     gate = judge_champion(result.experiment, result.predictions, result.leaks)
-    say(f"gate: {gate.message.text('en')}")
+    say(f"gate: {gate.message.text(spoken_language())}")
     say("logging run and models")
     run_id = log_run(result, evaluation, gate, tables, store, take_over=take_over, seen=seen)
     return TrainedRun(run_id, result, evaluation, gate)
