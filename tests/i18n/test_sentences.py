@@ -1,7 +1,7 @@
 """Every sentence that the code says in English has its Chinese, with the same places.
 
 A sentence that is new: add ``{en: …, zh: …}`` to ``words/errors.yaml`` or ``words/progress.yaml``, its places
-named as the failure shows them.
+named as the failure shows them, without a word before it ("warning: ").
 """
 
 from __future__ import annotations
