@@ -305,6 +305,26 @@ def test_names_quota_floor_and_measures_in_a_month_and_no_finding_is_written_ove
             with zipfile.ZipFile(path) as packed:
                 content = b"".join(packed.read(n) for n in packed.namelist())
         assert "王某某".encode() not in content
+    # A township's workbook, filled in where it has names, comes back: no cell of it says something else than
+    # the log, and source and chance are those of the log.
+    filled = next(p for p in made.named_lists if p.parent.name == "townships")
+    book = openpyxl.load_workbook(filled)
+    page = book.worksheets[0]
+    at = {c.value: c.column for c in page[1]}
+    for row in range(2, page.max_row + 1):
+        page.cell(row, at["核查结果"]).value = "属实"
+        page.cell(row, at["核查日期"]).value = dt.date(2021, 1, 5)
+    book.save(tmp_path / "back.xlsx")
+    taken = scoring.import_visits(
+        tmp_path / "back.xlsx", office.data, dt.date(2021, 1, 20), dry=True, lists=[tmp_path]
+    )
+    assert (taken.problems, taken.notices) == ((), ())
+    own = listed[listed["planned"]].set_index("household_id")
+    assert len(taken.added) == page.max_row - 1
+    assert {v.selected_by for v in taken.added} == set(
+        own.loc[[v.household_id for v in taken.added], "selected_by"]
+    )
+    assert [v.chance for v in taken.added] == list(own.loc[[v.household_id for v in taken.added], "chance"])
     # Made again with nothing said: everything stands, the options of then are those of now.
     again = month.run_month(office.data, AS_OF, tmp_path, store=office.store)
     assert (again.done, again.named_lists) == ((), ())
@@ -345,7 +365,7 @@ def test_an_old_month_comes_out_the_same_after_findings_came_in(
         page.cell(row, columns["核查结果"]).value = "属实"
         page.cell(row, columns["核查日期"]).value = dt.date(2021, 1, 5)
     book.save(tmp_path / "filled.xlsx")
-    taken = scoring.import_visits(tmp_path / "filled.xlsx", data, dt.date(2021, 1, 20))
+    taken = scoring.import_visits(tmp_path / "filled.xlsx", data, dt.date(2021, 1, 20), lists=[whole.parent])
     assert len(taken.added) == 10
     later = make(office, tmp_path / "months", data)
     made, before = bytes_of(later.out), bytes_of(whole)

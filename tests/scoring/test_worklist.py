@@ -232,3 +232,32 @@ def test_who_is_below_the_line_already_is_listed_but_not_foreseen(make_scores) -
     assert worklist.totals["planned_outside"] == (worklist.planned["flagged"]).sum() > 0
     assert worklist.totals["expected"] < same.totals["expected"]
     assert worklist.curve["expected"].iloc[0] == pytest.approx(worklist.totals["expected_planned"])
+
+
+def test_a_join_says_how_many_met_and_zeros_that_a_spreadsheet_dropped(make_scores) -> None:
+    """Scores that went through Excel: held visits, register and card would be lost in silence."""
+    scores = make_scores(12, seed=1).assign(household_id=[f"{i:06d}" for i in range(1, 13)])
+    ids = list(scores["household_id"])
+    frames = {
+        "households": pd.DataFrame({"household_id": ids, "township": "东河镇", "village": "上坝村",
+                                    "registration": "general", "valid_from": "2019-01-01"}),
+        "members": pd.DataFrame({"member_id": [f"m{i}" for i in ids], "household_id": ids,
+                                 "birth_month": "1980-01", "valid_from": "2019-01-01"}),
+        "income": pd.DataFrame({"household_id": ids, "month": "2021-05", "source": "wage", "amount": 900.0}),
+    }  # fmt: skip
+    county = from_frames(frames)
+    assert scoring.build_worklist(scores, visits=4, county=county).unmet == 0
+    damaged = scores.assign(household_id=[str(int(i)) for i in ids])
+    with pytest.raises(InputRefused, match=r"^0 of 12 .* leading zeros of 12 \([0-9]+ for 0000[0-9]{2}\)"):
+        scoring.build_worklist(damaged, visits=4, county=county)
+    with pytest.raises(InputRefused, match="0 of 12 household numbers of the scores are in the data"):
+        scoring.build_worklist(make_scores(12, seed=1), visits=4, county=county)
+    one = scores.assign(household_id=[*ids[:-1], "unknown"])
+    assert scoring.build_worklist(one, visits=4, county=county).unmet == 1
+
+
+def test_names_say_how_many_met_and_which_zeros_are_gone() -> None:
+    names = pd.DataFrame({"household_id": ["000001", "2"], "head_name": ["a", "b"]})
+    assert scoring.names_met(names, ["000001", "000003"]) == "names: 1 of the 2 listed households have one"
+    told = scoring.names_met(names, ["000001", "000002"])
+    assert told.endswith("did a spreadsheet drop the leading zeros of the file (2 for 000002)?")

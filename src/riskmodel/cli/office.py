@@ -118,6 +118,8 @@ def worklist(
     _warn_of_list(table, county, listed)
     if county is not None and people is not None:
         people = scoring.names_by_current_number(people, known_county(county, listed.as_of))
+    if people is not None:
+        say(scoring.names_met(people, listed.listed["household_id"]))
     is_split = split not in (None, "none")
     presentation.record_list(listed, out.parent, lang, split=is_split, library=library)
     with collect_backups() as kept:
@@ -148,6 +150,9 @@ def _warn_of_list(scores: pd.DataFrame, county: County | None, listed: Worklist)
     fingerprints = set(scores["data_fingerprint"].astype(str)) if "data_fingerprint" in scores else set()
     if county is not None and fingerprints and fingerprints != {fingerprint(county, listed.as_of)}:
         warn(f"what these data say of {listed.as_of} is not what was scored: score again, or give those data")
+    if listed.unmet:
+        homes = counted(listed.unmet, "household")
+        warn(f"{homes} of the scores not in the data: nothing else is known of them")
     if len(listed.planned) < listed.visits:
         homes = counted(len(listed.planned), "household")
         warn(f"{counted(listed.visits, 'visit')}, but only {homes} to plan for")

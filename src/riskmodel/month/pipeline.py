@@ -167,9 +167,7 @@ def _write_lists(context: MonthContext, folder: Path, names: pd.DataFrame | None
 def write_named_lists(context: MonthContext, names: pd.DataFrame) -> list[Path]:
     """Write list and sheets once more, with names, beside the month: nothing of the month holds one."""
     names = scoring.names_by_current_number(names, context.known)
-    listed = set(context.worklist.listed["household_id"].astype(str))
-    known = listed & set(names["household_id"].astype(str))
-    context.say(f"names: {len(known)} of the {len(listed)} listed households have one")
+    context.say(scoring.names_met(names, context.worklist.listed["household_id"]))
     return _write_lists(context, named_lists_folder(context.out), names)
 
 

@@ -7,6 +7,7 @@ from riskmodel.scoring.office_files import (
     NAME_COLUMNS,
     join_names,
     names_by_current_number,
+    names_met,
     pseudonymise_names,
     read_names,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "measure_drift",
     "monitor",
     "names_by_current_number",
+    "names_met",
     "parse_quotas",
     "pseudonymise_names",
     "read_filled_list",

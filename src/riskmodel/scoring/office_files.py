@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from riskmodel.errors import InputRefused
 from riskmodel.grids import BOM, find_encoding
 from riskmodel.households import KnownCounty, current_ids
 from riskmodel.io import FORMULA_SIGNS
+from riskmodel.scoring.joins import dropped_zeros
 
 NAME_COLUMNS = ("own_id", "head_name", "contact", "phone")
 HEADERS = {
@@ -172,6 +173,16 @@ def names_by_current_number(names: pd.DataFrame, known: KnownCounty) -> pd.DataF
     own = current == names["household_id"]
     out = names.assign(household_id=current)[own | ~current.isin(names["household_id"])]
     return out.drop_duplicates("household_id").reset_index(drop=True)
+
+
+def names_met(names: pd.DataFrame, listed: Iterable[str]) -> str:
+    """Return how many listed households have a name, and whether a spreadsheet dropped zeros."""
+    ids, named = list(map(str, listed)), list(names["household_id"].astype(str))
+    met = f"names: {len(set(ids) & set(named))} of the {len(ids)} listed households have one"
+    if lost := dropped_zeros(named, ids):
+        first, padded = next(iter(lost.items()))
+        return f"{met}; did a spreadsheet drop the leading zeros of the file ({first} for {padded})?"
+    return met
 
 
 def join_names(rows: pd.DataFrame, names: pd.DataFrame | None) -> pd.DataFrame:

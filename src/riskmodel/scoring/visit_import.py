@@ -22,6 +22,7 @@ from riskmodel.errors import InputMissing, InputRefused
 from riskmodel.i18n import counted
 from riskmodel.io import folder_lock
 from riskmodel.scoring.filled_list import FilledList, Visit
+from riskmodel.scoring.joins import dropped_zeros
 from riskmodel.scoring.list_log import ListLog, find_list_log, known_lists
 from riskmodel.scoring.list_progress import PROGRESS_COLUMNS, township_progress
 from riskmodel.scoring.recorded_visits import RecordedVisit, RecordedVisits, read_recorded_visits
@@ -92,6 +93,7 @@ class VisitImport:
             "added": len(self.added),
             "corrected": len(self.corrected),
             "already_there": self.already,
+            "from_the_list": sum(v.selected_by is not None for v in (*self.added, *self.corrected)),
             "not_filled": self.empty,
             "outcomes": {k: outcomes[k] for k in sorted(outcomes)},
             "conflicts": [str(c) for c in self.conflicts],
@@ -371,9 +373,8 @@ def _with_own_ids(
 def _problem(visit: Visit, recorded: RecordedVisits, recorded_on: dt.date) -> Problem | None:
     if visit.household_id not in recorded.households:
         home = visit.household_id
-        padded = [h for h in recorded.households if h.lstrip("0") == home] if home.isdigit() else []
-        about = "zeros dropped" if len(padded) == 1 else "unknown household"
-        reason = fault(about, household=home, padded=padded[0] if padded else "")
+        padded = dropped_zeros([home], recorded.households).get(home, "")
+        reason = fault("zeros dropped" if padded else "unknown household", household=home, padded=padded)
         return Problem(visit.cell, home, "household_id", home, reason)
     if visit.date > recorded_on:
         reason = fault("too late", day=visit.date, recorded_on=recorded_on)

@@ -25,6 +25,7 @@ from riskmodel.explanation import find_listed_facts
 from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
+from riskmodel.scoring.joins import count_unmet
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -94,6 +95,8 @@ class Worklist:
     facts
         What is on record of each household of ``listed``, ``unknown`` and ``held``
         (`riskmodel.explanation.find_facts`); empty without a county.
+    unmet
+        Number of households of the scores that the county does not know: nothing of them is told.
     totals
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those the model was trained for).
@@ -116,6 +119,7 @@ class Worklist:
     beyond: BeyondForecast = "score"
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unmet: int = 0
     totals: dict[str, float] = field(default_factory=dict)
     nouns: Nouns = field(default_factory=Nouns)
 
@@ -196,9 +200,10 @@ def build_worklist(
     households = _checked_scores(scores)
     as_of = to_date(pd.Timestamp(households["as_of"].iloc[0]).date())
     households["flagged"] = _flagged(households)
-    dropped = pd.DataFrame()
+    dropped, unmet = pd.DataFrame(), 0
     if county is not None:
         context = household_context(known_county(county, as_of), households)
+        unmet = count_unmet(households["household_id"], context["household_id"])
         dropped = _dropped(known_county(county, as_of), households)
         households = households.drop(columns=[c for c in CONTEXT_COLUMNS if c in households])
         households = households.merge(context, on="household_id", how="left", validate="1:1")
@@ -220,6 +225,7 @@ def build_worklist(
         unknown=blind,
         selection=plan[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
         dropped=dropped,
+        unmet=unmet,
         held=held,
         facts=facts,
         curve=coverage_curve(_forecast_only(plan)),
