@@ -40,6 +40,7 @@ from riskmodel.models.registry import (
 )
 from riskmodel.models.rule_verdict import RuleVerdict
 from riskmodel.models.scorecard import Scorecard, scorecard_tables
+from riskmodel.models.shared_fits import shared_fits
 from riskmodel.models.stack import MeanMargin, Stack
 from riskmodel.models.vulnerability import Vulnerability
 
@@ -85,6 +86,7 @@ __all__ = [
     "model_names",
     "model_tables",
     "scorecard_tables",
+    "shared_fits",
     "simple_orders",
     "takes_line_copies",
     "trusted_types",

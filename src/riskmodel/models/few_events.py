@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from riskmodel.models.base import Array, MarginClassifier, PreparedRows, metadata_router, routed_metadata
 from riskmodel.models.line_copies import LineCopies
+from riskmodel.models.shared_fits import fit_once
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class FewEventsFallback(MetaEstimatorMixin, MarginClassifier):
         self.fell_back_ = self.n_event_households_ < self.below_events
         name = "plain" if self.fell_back_ else "base"
         routed = routed_metadata(self, name, groups=groups, copies=None if self.fell_back_ else copies)
-        self.base_ = clone(getattr(self, name)).fit(X, target.astype(int), **routed)
+        self.base_ = fit_once(clone(getattr(self, name)), X, target.astype(int), **routed)
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:

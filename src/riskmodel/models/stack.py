@@ -26,6 +26,7 @@ from riskmodel.models.boosting import Boosting
 from riskmodel.models.line_copies import LineCopies
 from riskmodel.models.logit import PenalisedLogit
 from riskmodel.models.registry import MODELS, ModelEntry, build_model
+from riskmodel.models.shared_fits import fit_once
 
 _FOLDS = 3
 # Pulls the weights towards equal ones; with a few hundred events it moves them by some hundredths.
@@ -105,7 +106,7 @@ class MeanMargin(MarginClassifier):
             own = copies if has_fit_parameter(base, "copies") else None
             routed.append(routed_metadata(self, f"base_{i}", groups=names, copies=own))
         self.weights_, self.intercept_ = self._weights(table, labels, names, routed)
-        self.bases_ = [base.fit(table, labels, **routed[i]) for i, base in enumerate(self._bases())]
+        self.bases_ = [fit_once(base, table, labels, **routed[i]) for i, base in enumerate(self._bases())]
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:

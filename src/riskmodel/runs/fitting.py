@@ -205,7 +205,8 @@ def fit_rows(
         say("fitting the models that will score")
         train, sampling_notes = rows.final, rows.sampling_notes
         background = matrix.X.iloc[train["row"]]
-        fitted = {name: fit_declared_model(exp, name, train, matrix, X=background) for name in exp.models}
+        with models.shared_fits():
+            fitted = {name: fit_declared_model(exp, name, train, matrix, X=background) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
         feature_set=feature_set,
@@ -267,7 +268,8 @@ def _test_fold(exp: Experiment, matrix: DesignMatrix, rows: FoldRows) -> _Tested
     _check_events(train, fold)
     # One copy of the rows for all models.
     X, tested = matrix.X.iloc[train["row"]], matrix.X.iloc[test["row"]]
-    fitted = {name: fit_declared_model(exp, name, train, matrix, test, X) for name in exp.models}
+    with models.shared_fits():
+        fitted = {name: fit_declared_model(exp, name, train, matrix, test, X) for name in exp.models}
     predictions = [predict_rows(name, model, test, tested) for name, model in fitted.items()]
     whole = pd.concat(predictions, ignore_index=True).assign(fold=fold.name)
     return _TestedFold(rows, fitted, _describe(fold, train, test), whole)
