@@ -179,3 +179,10 @@ def test_nothing_of_a_call_s_language_is_left_after_it() -> None:
     run("--lang", "zh", "check", "nowhere")
     assert i18n.spoken_language() == "en"
     assert language.asked_language() is None
+
+
+def test_every_option_has_a_text_of_help() -> None:
+    root = commands(typer.main.get_command(app))
+    assert [
+        (path, p.opts) for path, command in root for p in command.params if not getattr(p, "help", None)
+    ] == []

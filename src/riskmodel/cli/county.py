@@ -210,7 +210,7 @@ def simulate(
         int | None, typer.Option("--households", min=20, help=f"How many (default {HOUSEHOLDS}).")
     ] = None,
     months: Annotated[int, typer.Option("--months", min=24, help="Whole months.")] = MONTHS,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 0,
     profile: Annotated[
         str, typer.Option("--profile", help="An id (docs/simulator.md lists them) or a YAML.")
     ] = "default",

@@ -39,10 +39,10 @@ class _Steps:
 @verb
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/demo"),
-    households: Annotated[int, typer.Option("--households", min=300)] = 3000,
-    months: Annotated[int, typer.Option("--months", min=48)] = 60,
+    households: Annotated[int, typer.Option("--households", min=300, help="How many.")] = 3000,
+    months: Annotated[int, typer.Option("--months", min=48, help="Whole months.")] = 60,
     visits: Annotated[int, typer.Option("--visits", min=1, help="Visits this month.")] = 150,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 7,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 7,
     store: StoreOption = STORE,
     as_json: JsonFlag = False,
 ) -> None:

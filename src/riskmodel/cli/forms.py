@@ -60,7 +60,9 @@ def forms(
     ruleset: Annotated[
         str | None, typer.Option("--ruleset", metavar="ID", help="Default: the month's, else national-2021.")
     ] = None,
-    param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Of the rule set.")
+    ] = None,
     names: NamesOption = None,
     measures: MeasuresOption = None,
     templates: Annotated[

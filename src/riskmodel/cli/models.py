@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 @verb
 def features(
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
-    feature_set: Annotated[str, typer.Option("--feature-set", metavar="ID")] = "household-v1",
+    feature_set: Annotated[
+        str, typer.Option("--feature-set", metavar="ID", help="An id or a YAML.")
+    ] = "household-v1",
     as_of: Annotated[list[str] | None, typer.Option("--as-of", metavar="DATE", help="Repeatable.")] = None,
-    engine: Annotated[Literal["duckdb"], typer.Option("--engine")] = "duckdb",
+    engine: Annotated[Literal["duckdb"], typer.Option("--engine", help="The table engine.")] = "duckdb",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
     describe: Annotated[bool, typer.Option("--describe", help="Print the data dictionary.")] = False,
     reading: ReadingOptions = READING,
@@ -68,7 +70,7 @@ def features(
 @verb
 def train(
     experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DATA")],
+    data: Annotated[Path, typer.Option("--data", metavar="DATA", help="Folder of tables, or a DuckDB file.")],
     store: StoreOption = STORE,
     follow: Annotated[
         int | None,
@@ -119,7 +121,7 @@ def train(
 @verb
 def preregister(
     experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT.yaml", help="An id or a file.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DATA")],
+    data: Annotated[Path, typer.Option("--data", metavar="DATA", help="Folder of tables, or a DuckDB file.")],
     store: StoreOption = STORE,
     reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
@@ -147,7 +149,9 @@ def compare(
             help="Lead time, visits equivalent, gaps, bounds, planning, model choice.",
         ),
     ] = None,
-    lang: Annotated[Literal["zh", "en"], typer.Option("--lang")] = "en",
+    lang: Annotated[
+        Literal["zh", "en"], typer.Option("--lang", help="zh or en: outputs and messages.")
+    ] = "en",
     as_json: JsonFlag = False,
 ) -> None:
     """Compare rules with models at the same number of visits, with intervals and tests."""
@@ -402,7 +406,9 @@ def check_declared(
 def monitor(
     data: DataArgument,
     as_of: AsOfOption,
-    model: Annotated[str, typer.Option("--model", metavar="NAME@ALIAS")] = "county@champion",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME@ALIAS", help="Such as county@champion.")
+    ] = "county@champion",
     reference: Annotated[
         str | None,
         typer.Option("--reference", metavar="DATE", help="Compared with: a year before."),

@@ -76,7 +76,9 @@ def worklist(
     visits: Annotated[int, typer.Option("--visits", min=1, help="How many can be visited.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="list.xlsx")] = Path("out/list.xlsx"),
     data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="Histories, visits.")] = None,
-    random_share: Annotated[float, typer.Option("--random-share", min=0, max=1)] = 0.05,
+    random_share: Annotated[
+        float, typer.Option("--random-share", min=0, max=1, help="Share of visits that is drawn.")
+    ] = 0.05,
     by: Annotated[
         Literal["township", "village", "none"], typer.Option("--by", help="A sheet for each.")
     ] = "township",
@@ -350,7 +352,9 @@ def month(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME@ALIAS", help="Default county@champion.")
     ] = None,
-    random_share: Annotated[float | None, typer.Option("--random-share", min=0, max=1)] = None,
+    random_share: Annotated[
+        float | None, typer.Option("--random-share", min=0, max=1, help="Share of visits that is drawn.")
+    ] = None,
     by: Annotated[
         Literal["township", "village", "none"] | None,
         typer.Option("--by", help="A sheet for each: township."),

@@ -53,7 +53,9 @@ def province(
     visits: Annotated[
         int | None, typer.Option("--visits", min=1, help="In each county; a list may have its own.")
     ] = None,
-    random_share: Annotated[float, typer.Option("--random-share", min=0, max=1)] = 0.05,
+    random_share: Annotated[
+        float, typer.Option("--random-share", min=0, max=1, help="Share of visits that is drawn.")
+    ] = 0.05,
     by: Annotated[
         Literal["township", "village", "none"], typer.Option("--by", help="A sheet for each.")
     ] = "township",

@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 def rules(
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
     ruleset: Annotated[str | None, typer.Option("--ruleset", metavar="ID", help="An id or a YAML.")] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="The day that is spoken of.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
-    param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Of the rule set.")
+    ] = None,
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE", help="For cards-2023.")] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="What changed, why?")] = None,
     page: Annotated[Path | None, typer.Option("--page", metavar="DIR", help="The page of rules.")] = None,
@@ -142,7 +146,9 @@ def ledger(
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Folder of tables, or DuckDB.")] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path("out/ledger"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
+        "out/ledger"
+    ),
     check: Annotated[Path | None, typer.Option("--check", metavar="FILE", help="A published ledger.")] = None,
     lang: Annotated[str, typer.Option("--lang", help="zh or en: outputs and messages.")] = "zh",
     reading: ReadingOptions = READING,

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from riskmodel.i18n import Message
+from riskmodel.i18n import Message, spoken_language
 from riskmodel.models.affine_calibration import BootstrapInterval
 from riskmodel.models.base import (
     Array,
@@ -180,7 +180,7 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
         self.intercept_, self.slope_ = self.interval_.intercept_, self.interval_.slope_
         self.slope_held_ = not placed
         for note in self.notes:
-            _LOG.warning("%s: %s", type(self.base_).__name__, note.text("en"))
+            _LOG.warning("%s: %s", type(self.base_).__name__, note.text(spoken_language()))
 
     def recalibrate(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Return a copy with the same base, its calibrator fitted on other rows: another county or time.

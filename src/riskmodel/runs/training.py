@@ -220,7 +220,7 @@ def level_messages(result: ExperimentResult) -> list[Message]:
         }  # fmt: skip
         out.append(Message("runs.notes.expected events off" if far else "runs.notes.expected events", values))
         if far:
-            _LOG.warning("%s", out[-1].text("en"))
+            _LOG.warning("%s", out[-1].text(spoken_language()))
     return out
 
 
