@@ -18,7 +18,7 @@ from riskmodel.explanation.facts import FactWording, fact_wording
 from riskmodel.explanation.wording import MeasureLibrary, load_measures
 from riskmodel.i18n import Language, check_language
 from riskmodel.io import records
-from riskmodel.register import category_code, category_name
+from riskmodel.register import NATURAL_CHANGE, category_code, category_name, change_reason
 
 Reader = Literal["office", "village"]
 GENERAL = ("income", "other")  # asked about where no fact leads to a cause
@@ -120,6 +120,9 @@ def _questions(
 ) -> list[str]:
     """Return what to ask: about the causes, open warnings and what is not on record, or the general."""
     ask, kinds = fact_wording().ask, {r["kind"] for r in rows if r["kind"] != "warning" or _is_open(r)}
+    if any(r["kind"] == "nobody" for r in rows):
+        clear = any(r["code"] == NATURAL_CHANGE for r in rows if r["kind"] == "nobody")
+        return [] if clear else [ask["nobody"].text(lang)]
     asked = [ask[k].text(lang) for k in ("warning",) if k in kinds]
     asked += library.questions(causes, lang)
     asked += [ask[k].text(lang) for k in ("unrecorded",) if k in kinds]
@@ -179,6 +182,13 @@ class _Sayer:
     def before(self, row: Mapping[str, Any]) -> str:
         """Return what the period before is called."""
         return self.word("year_before" if row["yearly"] else "period_before")
+
+    def nobody(self, row: Mapping[str, Any]) -> str:
+        """Return that nobody is present, and whether that is clear."""
+        if row["code"] != NATURAL_CHANGE:
+            return self.word("to_clarify", why=self.word(row["detail"]))
+        reasons = [change_reason("decrease", r, self.lang) for r in row["against"].split(";")]
+        return self.word("natural_change", reasons=self.word("and").join(reasons), date=_day(row["date"]))
 
     def event(self, row: Mapping[str, Any]) -> str:
         """Return cause, day, loss, and that the household applied itself."""

@@ -24,10 +24,11 @@ from riskmodel.explanation.wording import Unit
 from riskmodel.households import PRESENT_MEMBERS, RIGID_CATEGORIES, KnownCounty
 from riskmodel.i18n import Words
 from riskmodel.io import Spec, load_spec
+from riskmodel.register import find_empty_households
 from riskmodel.rules import RuleSet
 
-KINDS = ("event", "warning", "gap", "rigid", "cost", "income", "reference", "drop", "register", "member",
-         "figure", "unrecorded")  # fmt: skip
+KINDS = ("nobody", "event", "warning", "gap", "rigid", "cost", "income", "reference", "drop", "register",
+         "member", "figure", "unrecorded")  # fmt: skip
 COLUMNS = ("household_id", "kind", "code", "date", "month_only", "amount", "compared", "ratio", "against",
            "count", "detail", "until", "period_from", "period_to", "yearly")  # fmt: skip
 AGAINST = ("previous", "same")  # whose net income a cost is compared with
@@ -143,7 +144,9 @@ def find_facts(
     base = base.merge(of_rules, on="household_id", how="left", validate="1:1")
     base = base.assign(**_spans(base))
     limits = fact_wording().limits
+    nobody = _nobody(base, known)
     parts = [
+        nobody,
         _events(fetch_frame(known, _recent_events, ids=ids)),
         *([_warnings(fetch_frame(known, _recent_warnings, ids=ids))] if known.has("warnings") else []),
         *_gaps(base, fetch_frame(known, _members, ids=ids)),
@@ -151,7 +154,7 @@ def find_facts(
         *_incomes(base, limits),
         _register(base),
         *_condition_figures(base, ruleset),
-        *_unrecorded(base, known),
+        *_unrecorded(base[~base["household_id"].isin(nobody["household_id"])], known),
     ]
     out = pd.concat([p.reindex(columns=list(COLUMNS)) for p in parts if len(p)] or [_nothing()])
     out["household_id"] = out["household_id"].astype(str)
@@ -252,6 +255,16 @@ def _members(county: Shape, ids: ir.Table) -> ir.Table:
         "severe_disability": severe,
     }
     return t.group_by("household_id").agg(**{c: v.cast("int32").sum() for c, v in counts.items()})
+
+
+def _nobody(base: pd.DataFrame, known: KnownCounty) -> pd.DataFrame:
+    """Return households of whom nobody is present: gone, or to be cleared up (``detail``: why)."""
+    if not base["persons"].fillna(0).eq(0).any():
+        return _nothing()
+    empty = find_empty_households(known)
+    named = {"state": "code", "why": "detail", "left_on": "date", "reasons": "against"}
+    rows = empty[empty["household_id"].isin(base["household_id"])].rename(columns=named)
+    return rows.assign(kind="nobody")
 
 
 def _events(rows: pd.DataFrame) -> pd.DataFrame:

@@ -327,6 +327,7 @@ def _lists(
     for name, others, left_out in (
         ("unknown", worklist.unknown, NOT_ON_UNKNOWN),
         ("held", worklist.held, NOT_ON_HELD),
+        ("gone", worklist.gone, (*NOT_ON_HELD, "questions", "measures")),
     ):
         own = with_facts(worklist, join_names(others, names), lang, library)
         if name == "unknown" or len(own):

@@ -170,6 +170,27 @@ def category_name(code: str, lang: Language) -> str:
     return term.text(lang) if term else code
 
 
+def change_reason(direction: Literal["increase", "decrease"], code: str, lang: Language) -> str:
+    """Return what the reason for an arrival or a departure is called.
+
+    Parameters
+    ----------
+    direction
+        ``increase`` or ``decrease``.
+    code
+        From `reason_code`.
+    lang
+        ``zh`` or ``en``.
+
+    Examples
+    --------
+    >>> change_reason("decrease", "married_out", "en")
+    'married out'
+    """
+    term: Term = getattr(register_vocabulary(), direction)[code]
+    return term.text(lang)
+
+
 def code_name(table: str, column: str, code: str, lang: Language) -> str:
     """Return the contract's word for a code in zh, the code in plain words in en.
 

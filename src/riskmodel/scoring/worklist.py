@@ -26,6 +26,7 @@ from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
 from riskmodel.scoring.joins import count_unmet
+from riskmodel.register import NATURAL_CHANGE
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
@@ -97,6 +98,10 @@ class Worklist:
         (`riskmodel.explanation.find_facts`); empty without a county.
     unmet
         Number of households of the scores that the county does not know: nothing of them is told.
+    gone
+        Households of whom nobody is left, every leaving recorded with its reason: a natural change
+        (`riskmodel.register.find_empty_households`), nobody to visit; those that are not clear stand in
+        ``unknown``.
     totals
         Counts of households, and sums of probabilities (``expected…``: households expected to be hit
         within the horizon, of those the model was trained for).
@@ -120,6 +125,7 @@ class Worklist:
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)
     unmet: int = 0
+    gone: pd.DataFrame = field(default_factory=pd.DataFrame)
     totals: dict[str, float] = field(default_factory=dict)
     nouns: Nouns = field(default_factory=Nouns)
 
@@ -220,9 +226,11 @@ def build_worklist(
     if county is not None:
         shown = pd.concat([listed, blind, held], ignore_index=True)
         facts = find_listed_facts(known_county(county, as_of), shown, params)
+    gone = blind["household_id"].isin(_gone(facts))
     return Worklist(
         listed=listed,
-        unknown=blind,
+        unknown=blind[~gone].reset_index(drop=True),
+        gone=blind[gone].reset_index(drop=True),
         selection=plan[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
         dropped=dropped,
         unmet=unmet,
@@ -237,9 +245,15 @@ def build_worklist(
         quotas=quotas,
         floor=floor,
         beyond=beyond,
-        totals=_totals(households, unknown, plan),
+        totals={**_totals(households, unknown, plan), "unknown": int((~gone).sum()), "gone": int(gone.sum())},
         nouns=Nouns() if county is None else Nouns.of(known_county(county, as_of).county.about),
     )
+
+
+def _gone(facts: pd.DataFrame) -> pd.Series:
+    if facts.empty:
+        return pd.Series(dtype=str)
+    return facts.loc[facts["kind"].eq("nobody") & facts["code"].eq(NATURAL_CHANGE), "household_id"]
 
 
 def _dropped(known: KnownCounty, scores: pd.DataFrame) -> pd.DataFrame:
