@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -50,7 +50,7 @@ def written_lines(column: str) -> Callable[[pd.DataFrame, Language], list[object
     return lambda rows, lang: [text or None for text in column_values(rows[column])]
 
 
-def fact_cells(rows: pd.DataFrame, conditions: list[object], lang: Language) -> list[object]:
+def fact_cells(rows: pd.DataFrame, conditions: Sequence[object], lang: Language) -> list[object]:
     """Return one cell a household: the rules' grounds and the facts on record; or the lot, the card."""
     flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
     urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
