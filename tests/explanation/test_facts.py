@@ -271,6 +271,9 @@ def test_questions_and_measures_follow_from_the_records_alone(told) -> None:
             questions.add(fact_wording().ask["unrecorded"].zh)
         questions = questions or set(library.questions(GENERAL, "zh"))
         sheet = told.sheets[household]
+        if v["persons"] == 0:  # first it has to be cleared up whether anybody is left
+            measures, gone = set(), "自然变更" in facts[0]
+            questions = set() if gone else {fact_wording().ask["nobody"].zh}
         if set(sheet.measures) != measures or set(sheet.questions) != questions:
             wrong.append((household, leads, set(sheet.measures) ^ measures, set(sheet.questions) ^ questions))
         offered += bool(measures)

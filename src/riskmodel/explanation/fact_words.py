@@ -87,7 +87,8 @@ def general_sheet(lang: Language, library: MeasureLibrary) -> FactSheet:
 def _sheet(
     rows: Sequence[Mapping[str, Any]], lang: Language, reader: Reader, library: MeasureLibrary
 ) -> FactSheet:
-    causes = causes_of_facts(rows)
+    # Where nobody is present it has first to be cleared up whether anybody is left to be helped.
+    causes = [] if any(r["kind"] == "nobody" for r in rows) else causes_of_facts(rows)
     return FactSheet(
         facts=tuple(say_facts(rows, lang, reader)),
         questions=tuple(_questions(rows, causes, lang, library)),
