@@ -25,8 +25,8 @@ from riskmodel.explanation import find_listed_facts
 from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
-from riskmodel.scoring.joins import count_unmet
 from riskmodel.register import NATURAL_CHANGE
+from riskmodel.scoring.joins import count_unmet
 from riskmodel.scoring.visit_plan import (
     CARD_RULESET,
     PLACES,
