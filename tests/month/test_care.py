@@ -108,7 +108,7 @@ def test_the_verbs_of_the_office_end_to_end(office: Office, tmp_path: Path) -> N
     )
     assert plain["done"] == ["worklist", "report"]
     assert plain["worklist"]["planned_quota"] == 0
-    assert made["done"] == ["check", "rules", "score", "worklist", "report", "ledger"]
+    assert made["done"] == ["check", "rules", "score", "worklist", "report", "ledger", "cases"]
     rows = run_json("months", months)["rows"]
     assert [r["as_of"] for r in rows] == [AS_OF]
     found = run_json(

@@ -29,7 +29,7 @@ EARLY, THEN, LATER = "2019-01-05", "2020-12-20", "2021-03-15"
 def test_every_step_declares_what_it_follows_from() -> None:
     assert tuple(pipeline.READS) == tuple(pipeline.STEP_FUNCTIONS) == ALL
     for i, step in enumerate(ALL):
-        assert set(pipeline.READS[step]) <= {"data", "known", *ALL[:i]}
+        assert set(pipeline.READS[step]) <= {"data", "known", "case log", *ALL[:i]}
         assert set(month.STEPS[step]) <= set(archive.MonthSettings.model_fields)
     # A setting that no step follows from says what made the month, or is said by another.
     asked = {name for fields in month.STEPS.values() for name in fields}
@@ -135,11 +135,11 @@ SETTINGS: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
         {"model": "county@2", "run_id": "s"}, ("score", "worklist", "report")),
     "another card": ({"feature_set_hash": "g"}, ("score", "worklist", "report")),
     "another rule set": (
-        {"ruleset": "plain", "ruleset_hash": "y"}, ("rules", "score", "worklist", "report")),
-    "other parameters": ({"ruleset_hash": "y"}, ("rules", "score", "worklist", "report")),
+        {"ruleset": "plain", "ruleset_hash": "y"}, ("rules", "score", "worklist", "report", "cases")),
+    "other parameters": ({"ruleset_hash": "y"}, ("rules", "score", "worklist", "report", "cases")),
     "more visits": ({"visits": 9}, ("worklist", "report")),
     "another lot": ({"seed": 1}, ("worklist", "report")),
-    "the other language": ({"lang": "en"}, ("check", "worklist", "report", "ledger")),
+    "the other language": ({"lang": "en"}, ("check", "worklist", "report", "ledger", "cases")),
     "more rejected rows": ({"max_rejected": 0.5}, ONLY_READ),
     "a snapshot": ({"snapshot_on": dt.date(2020, 1, 1).isoformat()}, ALL),
 }  # fmt: skip

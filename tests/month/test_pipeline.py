@@ -107,13 +107,13 @@ def test_a_kill_in_the_middle_of_the_report_is_taken_up_there(
     folder = tmp_path / whole.name
     shutil.copytree(whole, folder)
     shutil.rmtree(folder / "report")
-    for step in ("report", "ledger"):
+    for step in ("report", "ledger", "cases"):
         (folder / checkpoints.FOLDER / f"{step}.json").unlink()
     with dying(monkeypatch, 5), pytest.raises(Killed):
         make(office, tmp_path)
     assert (folder / "report").is_dir()
     taken_up = make(office, tmp_path)
-    assert taken_up.done == ("report", "ledger")
+    assert taken_up.done == ("report", "ledger", "cases")
     assert bytes_of(folder) == bytes_of(whole)
 
 

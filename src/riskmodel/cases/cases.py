@@ -20,7 +20,7 @@ from riskmodel.cases.declaration import Procedure, declared, load_procedure
 from riskmodel.cases.follow import Case, Following, follow
 from riskmodel.cases.steps import in_order, steps_of_tables
 from riskmodel.households import KnownCounty
-from riskmodel.rules import Calendar, RuleSet, load_rules, read_calendar
+from riskmodel.rules import Calendar, RuleSet, evaluate_rules, load_rules, read_calendar
 
 CASE_COLUMNS = (
     "case_id", "household_id", "kind", "state", "since", "opened_on", "channel", "cause", "list",
@@ -31,6 +31,10 @@ READ_STEP_COLUMNS = (
     "corrects", "number", "source",
 )  # fmt: skip
 _DATES = ("since", "opened_on", "due_on", "date", "recorded_on")
+_OF_VERDICTS = (
+    "income_reason", "lag_months", "doubts", "outcome", "income_basis", "visit_every_days",
+    "conditions", "unknown",
+)  # fmt: skip
 CalendarLike = Calendar | str | Path | Mapping[str, Any] | None
 
 
@@ -57,6 +61,8 @@ class CaseBook:
         The county's case log; what was recorded in it by the day counts.
     calendar
         Free days.
+    judged
+        The rule set's verdicts as of the day, where they are made already.
     """
 
     known: KnownCounty
@@ -64,6 +70,15 @@ class CaseBook:
     procedure: Procedure
     log: CaseLog | None
     calendar: Calendar
+    judged: pd.DataFrame | None = None
+
+    @cached_property
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """What the rule set says of each household's records, cadence of visits and outcome."""
+        judged = evaluate_rules(self.known, self.ruleset) if self.judged is None else self.judged
+        rows = judged[list(_OF_VERDICTS)].to_dict("records")
+        ids = judged["household_id"].astype(str)
+        return {h: {str(k): v for k, v in row.items()} for h, row in zip(ids, rows, strict=True)}
 
     @cached_property
     def limits(self) -> list[Limit]:
@@ -183,6 +198,7 @@ def open_case_book(
     *,
     decides: str | None = None,
     closes: str | None = None,
+    verdicts: pd.DataFrame | None = None,
 ) -> CaseBook:
     """Return the cases of a county as known at a day, with their steps and limits.
 
@@ -198,6 +214,8 @@ def open_case_book(
         What `riskmodel.rules.read_calendar` takes beside the packaged holidays.
     decides, closes : {"county", "township"}, optional
         Where a county differs from its rule set.
+    verdicts
+        Of `riskmodel.rules.evaluate_rules` as of the day, where they are made already.
 
     Returns
     -------
@@ -206,7 +224,7 @@ def open_case_book(
     """
     loaded = load_rules(ruleset)
     free = read_calendar(calendar)
-    return CaseBook(known, loaded, load_procedure(loaded.id, decides, closes), log, free)
+    return CaseBook(known, loaded, load_procedure(loaded.id, decides, closes), log, free, verdicts)
 
 
 def find_cases(

@@ -18,14 +18,9 @@ from riskmodel.cases.follow import WATCHED, Case, Following
 from riskmodel.data import parse_date
 from riskmodel.households import HOUSEHOLD_STATES
 from riskmodel.i18n import Message, both, text
-from riskmodel.rules import evaluate_rules
 
 # An identity number or a mobile phone number inside a text: the log holds neither.
 _PERSONAL = re.compile(r"(?<!\d)(?:[1-9]\d{16}[\dXx]|1[3-9]\d{9})(?!\d)")
-_OF_VERDICTS = (
-    "income_reason", "lag_months", "doubts", "outcome", "income_basis", "visit_every_days",
-    "conditions", "unknown",
-)  # fmt: skip
 _ALL_FOUR = frozenset({"measures", "guarantees", "income", "spending"})
 
 
@@ -108,13 +103,10 @@ class Judge:
         frame = t.select("household_id", "registration").to_pandas()
         return dict(zip(frame["household_id"].astype(str), frame["registration"], strict=True))
 
-    @cached_property
+    @property
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """The rule set's verdict on each household: whether its records are whole, and whether it is held."""
-        verdicts = evaluate_rules(self.book.known, self.book.ruleset)
-        rows = verdicts[list(_OF_VERDICTS)].to_dict("records")
-        ids = verdicts["household_id"].astype(str)
-        return {h: {str(k): v for k, v in row.items()} for h, row in zip(ids, rows, strict=True)}
+        return self.book.verdicts
 
     @cached_property
     def stated(self) -> frozenset[str]:

@@ -156,6 +156,10 @@ class CaseLog:
             raise InputRefused(f"{self.path}: is no case log ({exc})") from exc
         return [{**row, "content": json.loads(row["content"])} for row in read]
 
+    def rows_by(self, day: dt.date) -> list[dict[str, Any]]:
+        """Return the rows recorded by a day."""
+        return [row for row in self.rows() if row["recorded_on"] <= str(day)]
+
     def broken_at(self) -> int | None:
         """Return the number of the first row that is missing or not as it was written."""
         before, expected = "", 1

@@ -169,7 +169,7 @@ class Overview:
 
     def _visits_due(self) -> Iterator[dict[str, Any]]:
         """Yield households under watch whose next visit is due by the rule set's cadence."""
-        verdicts = self._verdicts
+        verdicts = self.book.verdicts
         every = {
             h: int(v["visit_every_days"]) for h, v in verdicts.items() if pd.notna(v["visit_every_days"])
         }
@@ -182,10 +182,6 @@ class Overview:
             if due <= self.as_of:
                 out = {"last_visit": last.get(home), "every_days": every[home], "due_on": due}
                 yield {**self._home(home), **out, "late": due < self.as_of}
-
-    @cached_property
-    def _verdicts(self) -> dict[str, dict[str, Any]]:
-        return Judge(self.book).verdicts
 
     @cached_property
     def _last_visits(self) -> dict[str, dt.date]:
@@ -230,7 +226,7 @@ class Overview:
                 yield {**row, "proposed": True, "missing": judge.missing_for_elimination(row["household_id"])}
         watched = [home.household_id for home, _ in self.book.followed if home.standing == WATCHED]
         for household in watched:
-            fits = self._verdicts.get(household, {}).get("outcome") == "eliminate"
+            fits = self.book.verdicts.get(household, {}).get("outcome") == "eliminate"
             if fits and household not in seen:
                 missing = judge.missing_for_elimination(household)
                 yield {**self._home(household), "proposed": False, "missing": missing}

@@ -46,6 +46,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     ),
     "report": (*MODEL_FIELDS, "lang"),
     "ledger": ("lang",),
+    "cases": (*RULE_FIELDS, "lang"),
 }
 NO_SHEETS = "none"  # no sheet or workbook for each township or village
 

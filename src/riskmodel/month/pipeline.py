@@ -1,4 +1,4 @@
-"""A month in six steps, each writing its files and a checkpoint; a step whose checkpoint holds is skipped."""
+"""A month in seven steps, each writing its files and a checkpoint; one whose checkpoint holds is skipped."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel import presentation, register, rules, scoring
-from riskmodel.data import County, DataRefused, check_county, read_county
+from riskmodel import cases, presentation, register, rules, scoring
+from riskmodel.data import County, DataRefused, check_county, read_county, secret_key
 from riskmodel.errors import InputMissing
 from riskmodel.households import DateLike, KnownCounty, dates_outside_records, known_county, to_date
 from riskmodel.i18n import counted
@@ -65,6 +65,12 @@ class MonthContext:
     def loaded(self) -> LoadedModel:
         """The model at the version of this month."""
         return self.model or load_model(self.settings.model, self.store)
+
+    @cached_property
+    def case_log(self) -> cases.CaseLog:
+        """The county's case log, which need not be there."""
+        key = secret_key() if self.settings.pseudonymise else None
+        return cases.open_case_log(self.data, key)
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
@@ -229,17 +235,38 @@ def balance_register(context: MonthContext) -> StepResult:
     return sorted(paths.values()), _plain(register.summarise_accounts(made))
 
 
+def list_cases(context: MonthContext) -> StepResult:
+    """List what cases are due and late, and for whom each waits."""
+    loaded, log = context.loaded, context.case_log
+    book = cases.open_case_book(context.known, loaded.ruleset, log, verdicts=context.verdicts)
+    overview = cases.Overview(book)
+    paths = [
+        presentation.write_case_sheets(overview, context.out / "cases.xlsx", context.settings.lang),
+        write_table(book.cases, context.out / "cases.parquet"),
+    ]
+    return paths, overview.summary
+
+
 def _plain(value: Any) -> Any:
     return {str(k): _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
-_FUNCTIONS = (check_data, apply_rules, score_households, list_visits, write_month_report, balance_register)
+_FUNCTIONS = (
+    check_data,
+    apply_rules,
+    score_households,
+    list_visits,
+    write_month_report,
+    balance_register,
+    list_cases,
+)
 STEP_FUNCTIONS: Mapping[str, Callable[[MonthContext], StepResult]] = dict(zip(STEPS, _FUNCTIONS, strict=True))
-# What each step follows from beside its settings: the folder's bytes, what is known of them at as-of, or the
-# files of earlier steps. What changes is made anew downstream, all else stands: rows that came to be known
-# after a month's day are read and change nothing of it, a late row that was known by then makes it anew
-# (all of it: verdicts, scores, list, report and ledger look at most tables and name the data's fingerprint).
-DATA, KNOWN = "data", "known"
+# What each step follows from beside its settings: the folder's bytes, what is known of them at as-of, what
+# the case log held by then, or the files of earlier steps. What changes is made anew downstream, all else
+# stands: rows that came to be known after a month's day are read and change nothing of it, a late row that
+# was known by then makes it anew (all of it: verdicts, scores, list, report and ledger look at most tables and
+# name the data's fingerprint).
+DATA, KNOWN, LOG = "data", "known", "case log"
 READS: Mapping[str, tuple[str, ...]] = {
     "check": (DATA,),
     "rules": (KNOWN,),
@@ -247,6 +274,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "worklist": (KNOWN, "score"),
     "report": (KNOWN, "score", "worklist"),
     "ledger": (KNOWN,),
+    "cases": (KNOWN, LOG),
 }
 
 
@@ -299,7 +327,7 @@ def run_month(
     say: Callable[[str], None] | None = None,
     **reading: Any,
 ) -> Month:
-    """Make a month: check, rules, score, worklist, report, ledger, each once.
+    """Make a month: check, rules, score, worklist, report, ledger, cases, each once.
 
     A run that was killed is taken up where it stopped. A month made before is made again with the model
     version and the settings of then, unless others are asked for; as only rows known at as-of count, its
@@ -399,6 +427,8 @@ def _inputs(step: str, context: MonthContext, digest: str, steps: Checkpoints) -
     for source in READS[step]:
         if source == DATA:
             out[DATA] = digest
+        elif source == LOG:
+            out[LOG] = inputs_digest({"rows": context.case_log.rows_by(context.settings.as_of)})
         elif source == KNOWN:
             out[KNOWN] = _known_digest(context, digest, steps)
         else:
