@@ -264,8 +264,8 @@ STEP_FUNCTIONS: Mapping[str, Callable[[MonthContext], StepResult]] = dict(zip(ST
 # What each step follows from beside its settings: the folder's bytes, what is known of them at as-of, what
 # the case log held by then, or the files of earlier steps. What changes is made anew downstream, all else
 # stands: rows that came to be known after a month's day are read and change nothing of it, a late row that
-# was known by then makes it anew (all of it: verdicts, scores, list, report and ledger look at most tables and
-# name the data's fingerprint).
+# was known by then makes it anew (all of it: verdicts, scores, list, report and ledger look at most tables,
+# and all name the data's fingerprint).
 DATA, KNOWN, LOG = "data", "known", "case log"
 READS: Mapping[str, tuple[str, ...]] = {
     "check": (DATA,),
