@@ -4,6 +4,7 @@ from riskmodel.cases.cases import CaseBook, find_cases, open_case_book, read_ste
 from riskmodel.cases.declaration import declared, load_procedure, state
 from riskmodel.cases.judge import StepEntry
 from riskmodel.cases.log import CaseLog, log_path, open_case_log
+from riskmodel.cases.match import ListMatch, log_list, match_list
 from riskmodel.cases.overview import OVERVIEW, Overview
 from riskmodel.cases.record import Recorder, Recording, Refusal, close_period, refusal_rows
 from riskmodel.cases.step_sheet import CellFault, entry_of, read_step_sheet, read_values
@@ -14,6 +15,7 @@ __all__ = [
     "CaseBook",
     "CaseLog",
     "CellFault",
+    "ListMatch",
     "Overview",
     "Recorder",
     "Recording",
@@ -24,7 +26,9 @@ __all__ = [
     "entry_of",
     "find_cases",
     "load_procedure",
+    "log_list",
     "log_path",
+    "match_list",
     "open_case_book",
     "open_case_log",
     "read_step_sheet",

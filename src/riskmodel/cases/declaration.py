@@ -109,6 +109,7 @@ class Declaration(Spec):
     states: dict[str, State]
     proposal_words: dict[str, Kind]
     no_ground: tuple[str, ...]
+    refused_lists: tuple[str, ...]
     conditions: dict[str, Words]
     needs: dict[str, Need]
     transitions: tuple[Transition, ...]

@@ -133,7 +133,7 @@ def read_step_sheet(path: str | Path) -> tuple[list[StepEntry], list[CellFault]]
     entries: list[StepEntry] = []
     faults: list[CellFault] = []
     seen = False
-    for title, rows in _sheets(source):
+    for title, rows in sheets_of(source):
         for top, cells in enumerate(rows[:TITLE_LINES]):
             at = _columns_at(cells)
             if all(name in at for name in REQUIRED):
@@ -148,9 +148,10 @@ def read_step_sheet(path: str | Path) -> tuple[list[StepEntry], list[CellFault]]
     return entries, faults
 
 
-def _sheets(path: Path) -> Iterator[tuple[str, list[Sequence[Any]]]]:
+def sheets_of(path: Path) -> Iterator[tuple[str, list[Sequence[Any]]]]:
+    """Yield title and rows of each sheet of a workbook; a CSV file is one without a title."""
     if not path.is_file():
-        raise InputRefused(f"{path}: no such file; give the steps as .xlsx or .csv")
+        raise InputRefused(f"{path}: no such file; give it as .xlsx or .csv")
     if path.suffix.lower() == ".csv":
         data = path.read_bytes().removeprefix(BOM)
         text = data.decode(find_encoding(data, path.name)[0], errors="replace")
@@ -159,7 +160,7 @@ def _sheets(path: Path) -> Iterator[tuple[str, list[Sequence[Any]]]]:
         for sheet in open_workbook(path).worksheets:
             yield sheet.title, [list(row) for row in sheet.iter_rows(values_only=True)]
     else:
-        raise InputRefused(f"{path.name}: give the steps as .xlsx or .csv")
+        raise InputRefused(f"{path.name}: give it as .xlsx or .csv")
 
 
 def _columns_at(cells: Sequence[Any]) -> dict[str, int]:

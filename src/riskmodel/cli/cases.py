@@ -232,3 +232,43 @@ def close(
     day = to_date(recorded_on) if recorded_on else dt.date.today()
     number = cases.close_period(cases.open_case_log(data), to_date(through), day, role, unit, user)
     tell({"closed_through": through, "row": number}, as_json)
+
+
+@case_commands.command("match")
+@verb
+def match(
+    listed: Annotated[Path, typer.Argument(metavar="LIST", help="A department's list, .xlsx or .csv.")],
+    into: Annotated[Path, typer.Option("--into", metavar="DATA", help="The county's folder or file.")],
+    people: Annotated[
+        Path,
+        typer.Option("--people", metavar="FILE", help="The office's persons: identity and household."),
+    ],
+    department: Annotated[str, typer.Option("--department", help="Whose list it is.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="What it is used for; kept.")],
+    basis: Annotated[str, typer.Option("--basis", help="The legal basis; kept.")],
+    pushed_on: Annotated[str, typer.Option("--pushed-on", metavar="DATE", help="The day of the list.")],
+    ruleset: RulesetOption = RULES,
+    recorded_on: RecordedOption = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Office.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Local user id; no name.")] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Judge only, write nothing.")] = False,
+    reading: ReadingOptions = READING,
+    as_json: JsonFlag = False,
+) -> None:
+    """Match a department's list to households by keyed hashes: a clue for each, all others dropped at once."""
+    from riskmodel import cases
+    from riskmodel.data import secret_key
+    from riskmodel.households import to_date
+
+    found = cases.match_list(listed, people, secret_key(), purpose=purpose, basis=basis)
+    day = to_date(recorded_on) if recorded_on else dt.date.today()
+    book = _book(into, day, ruleset, reading, None)
+    assert isinstance(book.log, cases.CaseLog)
+    entries = found.entries(department, to_date(pushed_on), purpose)
+    if not dry:
+        said = {"department": department, "purpose": purpose, "basis": basis, "pushed_on": pushed_on}
+        cases.log_list(book.log, found, day, role="county", unit=unit, user=user, **said)
+    done = cases.Recorder(into, book, book.log, {}).record(entries, dry=dry)
+    counts = {n: getattr(found, n) for n in ("rows", "matched", "unmatched", "unreadable")}
+    told = _told(done, dry)
+    tell({**counts, "households": len(found.households), **told, "refused": len(done.refused)}, as_json)
