@@ -1,8 +1,8 @@
 """A department's list of persons matched to households on this computer by keyed hashes, the rest dropped.
 
 A bare hash of an identity number is guessed in minutes, for few numbers are possible; a keyed one is not
-without the key. Numbers are keyed as they are read and are written nowhere; of persons who are in no household
-only their count is kept.
+without the key. Numbers are keyed as they are read and written nowhere; of persons in no household only
+their count is kept.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ def match(
     reading: ReadingOptions = READING,
     as_json: JsonFlag = False,
 ) -> None:
-    """Match a department's list to households by keyed hashes: a clue for each, all others dropped at once."""
+    """Match a department's list to households by keyed hashes: a clue for each, the others dropped."""
     from riskmodel import cases
     from riskmodel.data import secret_key
     from riskmodel.households import to_date
