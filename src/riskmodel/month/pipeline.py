@@ -144,6 +144,9 @@ def list_visits(context: MonthContext) -> StepResult:
         worklist, context.out, settings.lang, split=settings.split != NO_SHEETS, library=settings.measures
     )
     paths = _write_lists(context, context.out, None)
+    scores = context.scores(settings.lang)
+    page = context.out / presentation.OFFICE_PAGE
+    paths.append(presentation.write_office_page(worklist, scores, page, settings.lang, settings.measures))
     paths.append(write_table(worklist.selection, context.out / "worklist-chances.csv"))
     paths.append(write_table(worklist.listed, context.out / "worklist.parquet"))
     return paths, {k: round(v, 6) for k, v in worklist.totals.items()}

@@ -12,6 +12,7 @@ from riskmodel.presentation.forecast_page import (
     write_forecast,
 )
 from riskmodel.presentation.model_pages import write_model_card, write_monitor
+from riskmodel.presentation.office_page import OFFICE_PAGE, write_office_page
 from riskmodel.presentation.page import (
     Bullets,
     Charts,
@@ -46,6 +47,7 @@ from riskmodel.presentation.workbook import open_workbook
 from riskmodel.presentation.worklist import list_columns, plan_words, rows_in_words, write_worklist
 
 __all__ = [
+    "OFFICE_PAGE",
     "REPORT_SECTIONS",
     "Axis",
     "Bullets",
@@ -95,6 +97,7 @@ __all__ = [
     "write_forecast",
     "write_model_card",
     "write_monitor",
+    "write_office_page",
     "write_paper",
     "write_register",
     "write_report",
