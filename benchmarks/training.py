@@ -6,13 +6,18 @@ Features are made by numpy (as many columns as the county's experiment learns fr
 flags, gaps shared by columns; 5 % events), so that nothing but training is measured, in processor seconds of
 one process:
 
-* ``run / bare fits asked for``: three folds and the models that score, calibrated, with all tables of the
-  evaluation at ``--replicates`` village resamples, over the bare fits on the same four sets of rows of every
-  model that is fitted on columns (penalised logit, additive boosting in the mean, boosting): scikit-learn's
-  pipeline of medians, standard columns and ridge logit (the faster of two solvers) and its boosted trees, the
-  penalty and the number of trees given, as often as the declaration asks for a fit: ``calibration: cross``
-  fits each on all villages but a part, part by part, and on all.
-* ``run / one bare fit each``: the same over one bare fit a model and set of rows.
+* the run: ``--tests`` folds and the models that score (logit, boosting, and the mean of logit and additive
+  boosting, beside the rules and past income), calibrated, with all tables of the evaluation at
+  ``--replicates`` village resamples. It is held against the libraries' own fits on the same sets of rows, a
+  set a fold and one for the last models: scikit-learn's pipeline of medians, standard columns and ridge logit
+  (the faster of two solvers, the penalty given) and its boosted trees with the experiment's parameters
+  (their number given).
+* ``run / bare fits asked for``: over every fit that the declaration asks for, each made once, penalty and
+  number of trees given: logit, additive and boosting on all rows and, for ``calibration: cross``, with each
+  of four parts of the villages left out.
+* ``run / bare fits and searches``: the same with the library's own search of the number of trees before each
+  fit of trees, stopped early on a fifth of the villages. The search of the penalty is left out.
+* ``run / one bare fit each``: over one fit a model and set of rows.
 * ``linear``, ``trees`` and ``lightgbm contributions``: what an explanation costs over the fastest of the
   closed form written out in numpy (linear, on 20,000 rows), shap's TreeExplainer and
   LightGBM's own on the same model; values asserted equal.
@@ -50,8 +55,11 @@ PER_VILLAGE = 100
 RATE = 0.05
 EXPLAINED = 2_000
 COUNTY = 20_000
+PARTS = 4
+BARE = ("bare once", "bare fits", "bare searches")
 LIMITS = {
     "run / bare fits asked for": 1.5,
+    "run / bare fits and searches": 1.5,
     "linear contributions / closed form": 1.2,
     "trees contributions / shap": 1.2,
     "lightgbm contributions / own": 1.2,
@@ -62,7 +70,7 @@ Array = NDArray[np.float64]
 def main() -> None:
     args = arguments()
     print(f"{args.households:,} households × {args.dates} dates, {args.replicates:,} resamples")
-    rows = made_rows(args.households, args.dates, args.replicates)
+    rows = made_rows(args.households, args.dates, args.replicates, args.tests)
     start = time.process_time()
     result = fit_rows(rows, lambda line: None)
     fitted = time.process_time()
@@ -70,25 +78,34 @@ def main() -> None:
     seconds = {"fits": fitted - start, "evaluation": time.process_time() - fitted}
     figures: dict[str, float] = {"peak memory, GiB": peak()}
     print(", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
-    seconds |= bare(rows, result)
-    once = min(seconds["bare lbfgs"], seconds["bare newton"]) + seconds["bare trees"]
-    run = seconds["fits"] + seconds["evaluation"]
-    figures["run / bare fits asked for"] = run / (fits_asked_for(result) * once)
-    figures["run / one bare fit each"] = run / once
+    whole = seconds["fits"] + seconds["evaluation"]
+    # One thread, as ours: several wait on each other at every node.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        seconds |= bare(rows, result)
+    once, fits, searches = (
+        sum(value for name, value in seconds.items() if name.startswith(kind)) for kind in BARE
+    )
+    figures["run / bare fits asked for"] = whole / fits
+    figures["run / bare fits and searches"] = whole / (fits + searches)
+    figures["run / one bare fit each"] = whole / once
     figures |= contributions(rows, result)
     for name, value in seconds.items():
         print(f"  {name}: {value:.1f} s")
     for name, value in figures.items():
         limit = f" (aim: at most {LIMITS[name]:g})" if name in LIMITS else ""
         print(f"  {name}: {value:.2f}{limit}")
-    size = {"households": args.households, "dates": args.dates, "replicates": args.replicates}
+    size = {
+        "households": args.households, "dates": args.dates, "tests": args.tests,
+        "replicates": args.replicates,
+    }  # fmt: skip
     write_figures(args.json, "training", size, figures, LIMITS, seconds=seconds)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--households", type=int, default=5_000)
-    parser.add_argument("--dates", type=int, default=20, help="quarters; the last three are tests")
+    parser.add_argument("--dates", type=int, default=20, help="quarters; the last are tests")
+    parser.add_argument("--tests", type=int, default=3, help="test dates, a fold each")
     parser.add_argument("--replicates", type=int, default=2_000, help="village resamples of the evaluation")
     parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
@@ -120,7 +137,7 @@ def made_matrix(n: int, dates: int, columns: int) -> tuple[Array, Array]:
     return X, (rng.random(len(margin)) < expit(margin + level)).astype(float)
 
 
-def made_rows(n: int, dates: int, replicates: int) -> run_rows.RunRows:
+def made_rows(n: int, dates: int, replicates: int, tests: int = 3) -> run_rows.RunRows:
     """Return the rows of a run as a county would give them."""
     exp = experiment.load_experiment("county").model_copy(update={"bootstrap": replicates})
     names = design_matrix.resolve_feature_set(exp).names
@@ -141,7 +158,7 @@ def made_rows(n: int, dates: int, replicates: int) -> run_rows.RunRows:
     labelled = rows.assign(y=y, real_horizon_months=12.0)
     nulls = pd.DataFrame({"fold": [], "role": [], "reason": [], "rows": [], "share": []})
     folds = []
-    for k in range(dates - 3, dates):
+    for k in range(dates - tests, dates):
         # The label's year lies between the last training date and the test.
         fold = experiment.Fold(days[k].isoformat(), tuple(days[: k - 3]), (days[k],), days[k])
         train, test = (
@@ -154,34 +171,48 @@ def made_rows(n: int, dates: int, replicates: int) -> run_rows.RunRows:
     return run_rows.RunRows(exp, matrix, tuple(folds), labelled, "made", unknown)
 
 
-def fits_asked_for(result: ExperimentResult) -> float:
-    """Return how many fits on all rows the calibration of a model comes to, in rows fitted on."""
-    model = result.fitted["logit"]
-    parts = round(1 / model.share)
-    others = (parts - 1) / parts  # of the rows, where a part of the villages is held out
-    return parts * others + 1 if model.scheme == "cross" else others
-
-
 def bare(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
-    """Return processor seconds of the libraries own fits on the rows of every fold and of the last models."""
-    logit = result.fitted["logit"].base_.base_
-    additive = next(base for base in result.fitted["mean"].base_.bases_ if hasattr(base, "n_trees_"))
-    trees = [additive, result.fitted["boosting"].base_.base_]
-    C = float(logit.C_)
+    """Return processor seconds of the libraries' own fits: one a model, all asked for, searches of trees."""
+    C = float(fitted_base(result, "logit").C_)
+    additive, boosting = fitted_base(result, "mean").bases_[1], fitted_base(result, "boosting")
+    models = {"additive": bare_trees(additive), "boosting": bare_trees(boosting)}
+    searches = {"additive": bare_search(additive), "boosting": bare_search(boosting)}
+    once, every, search = BARE
+    out = {f"{kind} {name}": 0.0 for kind in BARE[:2] for name in ("logit", *searches)}
+    out |= {f"{search} {name}": 0.0 for name in searches}
     assert rows.final is not None
-    out = dict.fromkeys(("bare lbfgs", "bare newton", "bare trees"), 0.0)
     for train in [*(fold.train for fold in rows.folds), rows.final]:
         X, y = rows.matrix.X.iloc[train["row"]].to_numpy(), train["y"].to_numpy(dtype=int)
-        for name, model in (
-            ("bare lbfgs", bare_logit(C, solver="lbfgs", max_iter=1000)),
-            ("bare newton", bare_logit(C, solver="newton-cholesky", tol=1e-8, max_iter=200)),
-            *(("bare trees", bare_trees(one)) for one in trees),
-        ):
-            # One thread, as ours: several wait on each other at every node.
-            with threadpool_limits(limits=1, user_api="openmp"):
-                out[name] += seconds_of(lambda model=model, X=X, y=y: model.fit(X, y))
+        village = train["village"].str[1:].astype(int).to_numpy()
+        if "logit" not in models:
+            models["logit"] = faster_logit(C, X, y)
+        for part in (None, *range(PARTS)):
+            kept = np.ones(len(y), dtype=bool) if part is None else village % PARTS != part
+            some, hit, held = X[kept], y[kept], village[kept] // PARTS % 5 == 0
+            for name, model in models.items():
+                spent = seconds_of(lambda model=model, some=some, hit=hit: model.fit(some, hit))
+                out[f"{every} {name}"] += spent
+                out[f"{once} {name}"] += spent if part is None else 0.0
+            rest = {"X": some[~held], "y": hit[~held], "X_val": some[held], "y_val": hit[held]}
+            for name, trial in searches.items():
+                out[f"{search} {name}"] += seconds_of(lambda trial=trial, rest=rest: trial.fit(**rest))
         print(", ".join(f"{name} {value:.1f} s" for name, value in out.items()), flush=True)
     return out
+
+
+def fitted_base(result: ExperimentResult, name: str) -> Any:
+    """Return what was calibrated: the model of many columns itself."""
+    base = result.fitted[name].base_
+    return getattr(base, "base_", base)
+
+
+def faster_logit(C: float, X: Array, y: NDArray[np.int64]) -> Any:
+    """Return the logit of the faster of two solvers, not fitted."""
+    solvers = (
+        {"solver": "lbfgs", "max_iter": 1000},
+        {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 200},
+    )
+    return min((bare_logit(C, **o) for o in solvers), key=lambda model: seconds_of(lambda: model.fit(X, y)))
 
 
 def bare_logit(C: float, **options: Any) -> Any:
@@ -189,12 +220,25 @@ def bare_logit(C: float, **options: Any) -> Any:
     return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), logit)
 
 
-def bare_trees(fitted: Any) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
-        learning_rate=fitted.learning_rate, max_iter=int(fitted.n_trees_), max_depth=fitted.max_depth,
-        max_leaf_nodes=None, min_samples_leaf=fitted.min_samples_leaf, l2_regularization=fitted.l2,
-        max_features=fitted.max_features, early_stopping=False, random_state=0,
-    )  # fmt: skip
+def bare_trees(fitted: Any, **options: Any) -> HistGradientBoostingClassifier:
+    """Return the library's trees with a fitted model's parameters and number of trees, not fitted."""
+    return HistGradientBoostingClassifier(**{
+        "learning_rate": fitted.learning_rate, "max_iter": fitted.n_trees_, "max_depth": fitted.max_depth,
+        "max_leaf_nodes": None, "min_samples_leaf": fitted.min_samples_leaf, "l2_regularization": fitted.l2,
+        "max_features": fitted.max_features, "monotonic_cst": fitted.ensemble_.monotonic_cst,
+        "early_stopping": False, "random_state": 0, **options,
+    })  # fmt: skip
+
+
+def bare_search(fitted: Any) -> HistGradientBoostingClassifier:
+    """Return the library's search of the number of trees, as a fitted model's parameters have it."""
+    return bare_trees(
+        fitted,
+        max_iter=fitted.max_trees,
+        early_stopping=True,
+        n_iter_no_change=fitted.patience,
+        scoring="loss",
+    )
 
 
 def contributions(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
@@ -203,17 +247,21 @@ def contributions(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str,
     X = county.iloc[:EXPLAINED]
     import_shap()
     linear, trees = result.fitted["logit"], result.fitted["boosting"]
+    base = fitted_base(result, "logit")
     train = rows.folds[0].train
     light = LightBoosting(max_trees=100, early_stopping=False)
     light.fit(rows.matrix.X.iloc[train["row"]], train["y"].to_numpy(dtype=int))
     booster = light._booster()
     whole, matrix = county.to_numpy(), X.to_numpy()
     own = booster.predict(matrix, pred_contrib=True, num_threads=1)[:, :-1]
-    assert np.allclose(explanation.compute_contributions(linear, county)[0], closed_form(linear, whole))
+    assert np.allclose(
+        explanation.compute_contributions(linear, county)[0], closed_form(linear.slope_, base, whole)
+    )
     assert np.allclose(explanation.compute_contributions(light, X)[0], own)
     return {
         "linear contributions / closed form": ratio(
-            lambda: explanation.compute_contributions(linear, county), lambda: closed_form(linear, whole)
+            lambda: explanation.compute_contributions(linear, county),
+            lambda: closed_form(linear.slope_, base, whole),
         ),
         "trees contributions / shap": ratio(
             lambda: explanation.compute_contributions(trees, X), shap_values(trees.base_.ensemble_, matrix)
@@ -226,17 +274,16 @@ def contributions(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str,
     }
 
 
-def closed_form(linear: Any, matrix: Array) -> Array:
+def closed_form(slope: float, linear: Any, matrix: Array) -> Array:
     """Return (x - mean) · coefficient, a column's mark of a gap added to it, with nothing checked."""
-    base = linear.base_.base_
-    design, coef, p = base.design_, base.coef_, matrix.shape[1]
+    design, coef, p = linear.design_, linear.coef_, matrix.shape[1]
     gaps = np.isnan(matrix)
     x = np.clip(np.where(gaps, design.median_, matrix), design.low_, design.high_)
     logged = np.isfinite(design.log_scale_)
     x[:, logged] = np.sign(x[:, logged]) * np.log1p(np.abs(x[:, logged]) / design.log_scale_[logged])
     parts = (x - design.mean_) / design.scale_ * coef[:p]
     marks = (gaps[:, design.pattern_column_] - design.pattern_mean_) / design.pattern_scale_ * coef[p:]
-    return np.asarray(linear.slope_ * (parts + marks @ design.pattern_shares_))
+    return np.asarray(slope * (parts + marks @ design.pattern_shares_))
 
 
 def import_shap() -> Any:

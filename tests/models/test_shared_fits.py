@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from riskmodel import models
 from riskmodel.models.shared_fits import fit_once
+
+BASES = {"bases": {"logit": {}, "additive": {"max_trees": 15}}}
+PARAMS: dict[str, Any] = {"logit": {}, "additive": {"max_trees": 15}, "mean": BASES}
 
 
 class Counting(models.PastIncome):
@@ -66,3 +70,24 @@ def test_a_mean_beside_its_base_is_the_mean_alone(rows: Any) -> None:
         together = margins()
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("fallback", [None, models.PlainModel("past_income", {"columns": ["a"]}, 10)])
+def test_every_part_is_fitted_once_with_a_fallback_and_without(
+    rows: Any, fallback: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y, villages = pd.DataFrame(rows[0], columns=list("abc")), *rows[1:]
+    fits: list[str] = []
+    for kind in (models.PenalisedLogit, models.Boosting):
+        original = kind.fit
+
+        def counted(self: Any, *args: Any, original: Any = original, **routed: Any) -> Any:
+            fits.append(type(self).__name__)
+            return original(self, *args, **routed)
+
+        monkeypatch.setattr(kind, "fit", counted)
+    # Four parts and the whole of each; the mean asks for no other.
+    with models.shared_fits():
+        for name, params in PARAMS.items():
+            models.fit_model(name, X, y, villages, 1, params, scheme="cross", fallback=fallback)
+    assert sorted(fits) == ["Boosting"] * 5 + ["PenalisedLogit"] * 5

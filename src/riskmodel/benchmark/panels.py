@@ -299,11 +299,13 @@ def fit_and_predict(
     rows = test[["household_id", "as_of", "y", *groups]].assign(
         **_NO_RULES, fold=test["as_of"].astype(str), village=test["household_id"]
     )
+    with models.shared_fits():
+        for name in names:
+            fitted[name] = models.fit_model(
+                name, X, train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(), seed,
+                (params or {}).get(name), scheme="cross",
+            )  # fmt: skip
     for name in names:
-        fitted[name] = models.fit_model(
-            name, X, train["y"].astype(int).to_numpy(), train["household_id"].to_numpy(), seed,
-            (params or {}).get(name), scheme="cross",
-        )  # fmt: skip
         parts.append(rows.assign(model=name, **score_columns(fitted[name], test[list(columns)])))
     return pd.concat(parts, ignore_index=True), fitted
 

@@ -29,6 +29,7 @@ from riskmodel.models.base import (
     village_folds,
 )
 from riskmodel.models.line_copies import LineCopies
+from riskmodel.models.shared_fits import fit_once
 
 _LOG = logging.getLogger(__name__)
 
@@ -165,7 +166,10 @@ class CalibratedScore(MetaEstimatorMixin, MarginClassifier):
 
     def _fit_base(self, X: Any, target: Array, rows: NDArray[np.int64], routed: dict[str, Any]) -> Any:
         routed = routed | {key: routed[key][rows] for key in ("groups", "households") if key in routed}
-        return clone(self.base).fit(_safe_indexing(X, rows), target[rows].astype(int), **routed)
+        base, part, labels = clone(self.base), _safe_indexing(X, rows), target[rows].astype(int)
+        # A meta-estimator itself asks for the fits it is made of.
+        owns = isinstance(base, MetaEstimatorMixin)
+        return base.fit(part, labels, **routed) if owns else fit_once(base, part, labels, **routed)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what `fit` takes and hands on to the base."""
