@@ -30,6 +30,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,12 +191,12 @@ def bare(rows: run_rows.RunRows, result: ExperimentResult) -> dict[str, float]:
             kept = np.ones(len(y), dtype=bool) if part is None else village % PARTS != part
             some, hit, held = X[kept], y[kept], village[kept] // PARTS % 5 == 0
             for name, model in models.items():
-                spent = seconds_of(lambda model=model, some=some, hit=hit: model.fit(some, hit))
+                spent = seconds_of(partial(model.fit, some, hit))
                 out[f"{every} {name}"] += spent
                 out[f"{once} {name}"] += spent if part is None else 0.0
             rest = {"X": some[~held], "y": hit[~held], "X_val": some[held], "y_val": hit[held]}
             for name, trial in searches.items():
-                out[f"{search} {name}"] += seconds_of(lambda trial=trial, rest=rest: trial.fit(**rest))
+                out[f"{search} {name}"] += seconds_of(partial(trial.fit, **rest))
         print(", ".join(f"{name} {value:.1f} s" for name, value in out.items()), flush=True)
     return out
 
