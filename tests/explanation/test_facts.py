@@ -279,3 +279,27 @@ def test_questions_and_measures_follow_from_the_records_alone(told) -> None:
         offered += bool(measures)
     assert not wrong, (len(wrong), wrong[:5])
     assert offered > 1000
+
+
+def test_a_card_shows_who_is_there_what_support_there_is_and_earlier_findings(told) -> None:
+    """Members present, support and visits of every household stand on its card, each once, nothing else."""
+    people = told.raw["members"]
+    people = people[people["recorded_on"].fillna(people["valid_from"]).le(AS_OF)]
+    people = people.sort_values("recorded_on").drop_duplicates(["member_id", "valid_from"], keep="last")
+    people = people[people["valid_from"].le(AS_OF) & ~people["valid_to"].le(AS_OF)]
+    here = people.drop_duplicates("member_id").groupby("household_id").size()
+    visits = known_rows(told.raw["visits"], "date").drop_duplicates(
+        ["household_id", "date", "outcome", "cause"]
+    )
+    support = known_rows(told.raw["support"], "date")
+    support = support.drop_duplicates(["household_id", "date", "measure", "amount", "end_date"])
+    outcomes = {"confirmed": "属实", "not_confirmed": "不属实", "absent": "未见"}
+    for household, sheet in told.sheets.items():
+        assert len(sheet.members) == here.get(household, 0), household
+        mine = visits[visits["household_id"].eq(household)]
+        wanted = [f"{d:%Y-%m-%d} {outcomes[o]}" for d, o in zip(mine["date"], mine["outcome"], strict=True)]
+        assert sorted(v.split("，")[0] for v in sheet.visits) == sorted(wanted), household
+        assert len(sheet.support) == support["household_id"].eq(household).sum(), household
+    assert here.sum() > 5000
+    assert len(visits) > 50
+    assert len(support) > 50

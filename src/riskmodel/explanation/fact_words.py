@@ -14,6 +14,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.data import code_words
+from riskmodel.explanation.card import STATES
 from riskmodel.explanation.facts import FactWording, fact_wording
 from riskmodel.explanation.wording import MeasureLibrary, load_measures
 from riskmodel.i18n import Language, check_language
@@ -21,6 +22,7 @@ from riskmodel.io import records
 from riskmodel.register import NATURAL_CHANGE, category_code, category_name, change_reason
 
 Reader = Literal["office", "village"]
+CARD = {"person": "members", "support": "support", "visit": "visits"}  # kind of row to part of the sheet
 GENERAL = ("income", "other")  # asked about where no fact leads to a cause
 CHANNEL = "household_application"  # who applied is told with the event; how else it was found is not
 
@@ -37,11 +39,16 @@ class FactSheet:
         To settle at the visit; never empty.
     measures
         To be looked into once the visit has confirmed; empty where no fact leads to a cause.
+    members, support, visits
+        Who is present, what support there is or was, what earlier visits found, the latest first.
     """
 
     facts: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
+    visits: tuple[str, ...] = ()
 
 
 def write_fact_sheets(
@@ -93,7 +100,50 @@ def _sheet(
         facts=tuple(say_facts(rows, lang, reader)),
         questions=tuple(_questions(rows, causes, lang, library)),
         measures=tuple(library.measures(causes, lang)),
+        **{
+            part: tuple(_card_line(r, lang) for r in rows if r["kind"] == kind) for kind, part in CARD.items()
+        },
     )
+
+
+def _card_line(row: Mapping[str, Any], lang: Language) -> str:
+    """Return a member, a measure of support or an earlier visit as one line of a card."""
+    words = {name: w.text(lang) for name, w in fact_wording().card.items()}
+    comma = fact_wording().words["comma"].text(lang)
+    if row["kind"] == "person":
+        states = zip(STATES, row["detail"].split(";"), strict=True)
+        # That somebody is healthy or not at school is no news to a reader.
+        listed = [
+            _code("members", c, code, lang) for c, code in states if code not in ("", "none", "healthy")
+        ]
+        if row["detail"].split(";")[STATES.index("work_capacity")] == "none":
+            listed.append(_code("members", "work_capacity", "none", lang))
+        relation = _code("members", "relation", row["code"], lang) if row["code"] else words["unnamed"]
+        said = words["listed"].replace("{listed}", comma.join(listed)) if listed else ""
+        return _filled(words["person"], relation=relation, age=_whole(row["count"]), listed=said)
+    if row["kind"] == "visit":
+        outcome = _code("visits", "outcome", row["code"], lang)
+        causes = [_code("risk_events", "cause", c, lang) for c in row["detail"].split(";") if c]
+        return comma.join([_filled(words["visit"], date=_day(row["date"]), outcome=outcome), *causes])
+    measure = _code("support", "measure", row["code"], lang)
+    parts = [
+        _filled(words["by" if row["month_only"] else "support"], date=_day(row["date"]), measure=measure)
+    ]
+    if row["amount"] > 0:
+        parts += fact_wording().units["yuan"].texts(np.array([row["amount"]]), lang)
+    if not pd.isna(row["until"]):
+        parts.append(_filled(words["until"], until=_day(row["until"])))
+    return comma.join(parts)
+
+
+def _code(table: str, column: str, code: str, lang: Language) -> str:
+    return code_words(table, column, code, spaced=True)[lang]
+
+
+def _filled(phrase: str, **values: str) -> str:
+    for key, value in values.items():
+        phrase = phrase.replace("{" + key + "}", value)
+    return phrase
 
 
 def causes_of_facts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -140,6 +190,8 @@ def say_facts(rows: Sequence[Mapping[str, Any]], lang: Language, reader: Reader 
     costs = {r["code"]: r for r in rows if r["kind"] == "cost"}
     out = []
     for row in rows:
+        if row["kind"] in CARD:
+            continue
         if row["kind"] == "event":
             own = costs.pop(say.wording.told_with.get(row["code"], ""), None)
             parts = [say.event(row), *([say.cost(own)] if own else [])]

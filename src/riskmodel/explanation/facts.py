@@ -20,6 +20,7 @@ from pydantic import Field
 
 from riskmodel import rules
 from riskmodel.data import Shape, codes, fetch_frame, month_text
+from riskmodel.explanation import card
 from riskmodel.explanation.wording import Unit
 from riskmodel.households import PRESENT_MEMBERS, RIGID_CATEGORIES, KnownCounty
 from riskmodel.i18n import Words
@@ -28,7 +29,7 @@ from riskmodel.register import find_empty_households
 from riskmodel.rules import RuleSet
 
 KINDS = ("nobody", "event", "warning", "gap", "rigid", "cost", "income", "reference", "drop", "register",
-         "member", "figure", "unrecorded")  # fmt: skip
+         "member", "figure", "unrecorded", *card.KINDS)  # fmt: skip
 COLUMNS = ("household_id", "kind", "code", "date", "month_only", "amount", "compared", "ratio", "against",
            "count", "detail", "until", "period_from", "period_to", "yearly")  # fmt: skip
 AGAINST = ("previous", "same")  # whose net income a cost is compared with
@@ -68,6 +69,7 @@ class FactWording(Spec):
     told_with: dict[str, str]
     units: dict[str, Unit]
     words: dict[str, Words]
+    card: dict[str, Words]
     ask: dict[str, Words]
 
 
@@ -155,6 +157,7 @@ def find_facts(
         _register(base),
         *_condition_figures(base, ruleset),
         *_unrecorded(base[~base["household_id"].isin(nobody["household_id"])], known),
+        *card.card_rows(known, ids),
     ]
     out = pd.concat([p.reindex(columns=list(COLUMNS)) for p in parts if len(p)] or [_nothing()])
     out["household_id"] = out["household_id"].astype(str)

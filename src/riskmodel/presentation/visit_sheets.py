@@ -31,6 +31,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")
 PRINT_SECONDS = 300
 # What is on record; no line, card, verdict or place on the list, which would tell who chose the household.
 FIGURES = ("persons", "registration", "in_register", "last_visit", "last_outcome", "due_date")
+CARD_LINES = 12  # members, measures or visits on one sheet; of visits and measures the latest
 BLANKS = {"visited_on": False, "visitor": False, "cause": True, "note": True}  # entry to whether it is wide
 
 
@@ -108,6 +109,10 @@ def _household(
     parts: list[dict[str, Any]] = []
     if sheet.facts:
         parts.append({"title": phrase("sheet_facts", lang), "tag": "ol", "lines": sheet.facts})
+    for name in ("members", "support", "visits"):
+        if lines := getattr(sheet, name)[:CARD_LINES]:
+            joined = phrase("colon_join", lang).join(lines)
+            parts.append({"title": phrase(f"sheet_{name}", lang), "text": joined})
     parts.append({"title": phrase("sheet_ask", lang), "tag": "ul", "lines": sheet.questions})
     note = library.note.text(lang)
     parts.append({"title": phrase("sheet_help", lang), "text": measures, "note": note})
