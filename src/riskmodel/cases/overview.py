@@ -265,7 +265,7 @@ class Overview:
             }
 
     @cached_property
-    def _kept(self) -> list[tuple[dict[str, Any], Limit, dt.date, dt.date, dt.date | None]]:
+    def _limits_begun(self) -> list[tuple[dict[str, Any], Limit, dt.date, dt.date, dt.date | None]]:
         """Every limit that ever began in a case: since when, until when, and when it ended."""
         out = []
         for row in self._rows:
@@ -285,7 +285,7 @@ class Overview:
 
     def _clocks(self) -> Iterator[dict[str, Any]]:
         for limit in self.book.limits:
-            of = [(due, ended) for _, each, _, due, ended in self._kept if each.id == limit.id]
+            of = [(due, ended) for _, each, _, due, ended in self._limits_begun if each.id == limit.id]
             broken = sum(_is_broken(limit, due, ended, self.as_of) for due, ended in of)
             running = sum(
                 ended is None and not _is_broken(limit, due, ended, self.as_of) for due, ended in of
@@ -294,7 +294,7 @@ class Overview:
             yield {"clock": limit.id, **counts, "running": running}
 
     def _broken(self) -> Iterator[dict[str, Any]]:
-        for row, limit, first, due, ended in self._kept:
+        for row, limit, first, due, ended in self._limits_begun:
             if _is_broken(limit, due, ended, self.as_of):
                 days = {"started_on": first, "due_on": due, "ended_on": ended}
                 yield {**row, "clock": limit.id, **days}

@@ -179,7 +179,7 @@ def record(
     assert isinstance(book.log, cases.CaseLog)
     done = cases.Recorder(data, book, book.log, {}).record(entries, dry=dry)
     refusals = cases.refusal_rows(done, faults, language)
-    summary = _told(done, dry)
+    summary = _summary(done, dry)
     if len(refusals):
         path = write_table(refusals, out or (sheet.parent if sheet else Path()) / "case-refusals.csv")
         for reason, where in list(zip(refusals["reason"], refusals["cell"], strict=True))[:SHOWN]:
@@ -204,7 +204,7 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return out
 
 
-def _told(done: Recording, dry: bool) -> dict[str, Any]:
+def _summary(done: Recording, dry: bool) -> dict[str, Any]:
     return {
         "recorded": [{"row": n, "case": case, "step": entry.to} for n, case, entry in done.recorded],
         "tables": done.rows,
@@ -270,5 +270,5 @@ def match(
         cases.log_list(book.log, found, day, role="county", unit=unit, user=user, **said)
     done = cases.Recorder(into, book, book.log, {}).record(entries, dry=dry)
     counts = {n: getattr(found, n) for n in ("rows", "matched", "unmatched", "unreadable")}
-    told = _told(done, dry)
-    tell({**counts, "households": len(found.households), **told, "refused": len(done.refused)}, as_json)
+    recorded = _summary(done, dry)
+    tell({**counts, "households": len(found.households), **recorded, "refused": len(done.refused)}, as_json)
