@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskmodel.cli.common import STORE, JsonFlag, StoreOption, say, tell, verb
-from riskmodel.i18n import counted, spoken_language
+from riskmodel.i18n import counted, spoken_language, translate
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -33,7 +33,8 @@ class _Steps:
         self._began = time.monotonic()
 
     def __call__(self, text: str) -> None:
-        say(f"[{time.monotonic() - self._began:5.0f} s] {text}")
+        said = translate(text, spoken_language())
+        say(f"[{time.monotonic() - self._began:5.0f} s] {said}")
 
 
 @verb
@@ -278,6 +279,6 @@ def _close(out: Path, store: Path, page: Path, trained: Any, index: Path) -> Non
         (out / "import", "a small county as an office's files, imported, checked, judged and compared"),
         (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
     ):
-        say(f"  {path}  -  {what}")
+        say(f"  {path}  -  {translate(what, spoken_language())}")
     say("")
     say(trained.verdict[spoken_language()])

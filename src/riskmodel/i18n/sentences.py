@@ -25,7 +25,9 @@ _SPOKEN: ContextVar[Language] = ContextVar("_SPOKEN", default="en")
 # The parts of the catalogue that hold sentences of the code.
 SENTENCES = ("cli.toolkit", "progress", "errors")
 _OWN = ("cli", "progress", "errors")
-_JOINTS = (("; ", "；"), (": ", "："))
+_JOINTS = (("; ", "；"), (": ", "："), (", ", "，"))
+# A thing that is counted: "duplicate row 17".
+_COUNTED = re.compile(r"(?P<what>[^\d].*) (?P<number>\d[\d.,]*%?)")
 # A phrase of another subject is looked for only if that much of it is fixed: "{a}: {b}" is in any sentence.
 _LETTERS = 12
 
@@ -61,8 +63,8 @@ class _Template:
             after = re.escape(text)
             if nouns:
                 one, many = nouns.split("|")
-                after = f" (?:{re.escape(many)}|{re.escape(one)}){after}"
-            if name in seen:
+                out.append(rf"(?P<{name}>[^\s:]+) (?:{re.escape(many)}|{re.escape(one)}){after}")
+            elif name in seen:
                 out.append(f"(?P={name}){after}")
             elif after and following:
                 out.append(f"(?P<{name}>(?>.*?(?={after}))){after}")
@@ -162,6 +164,8 @@ class Sentences:
             return before + self._whole[core] + after
         if "\n" in core:
             return None
+        if (counted := _COUNTED.fullmatch(core)) and counted["what"] in self._whole:
+            return f"{before}{self._whole[counted['what']]} {counted['number']}{after}"
         for template in self._with_places:
             values = template.match(core)
             if values is not None:
@@ -261,5 +265,6 @@ def _sentences() -> Sentences:
 def _phrases(subject: str) -> Iterator[Any]:
     """Yield the sentences of another subject: "{a}: {b}" is in any sentence, a single word in any data."""
     for _, words in entries(section(subject), subject):
-        if words["en"] != words["zh"] and " " in words["en"] and _Template(**words).letters >= _LETTERS:
+        said_otherwise = words["en"] != words["zh"] and " " in words["en"]
+        if said_otherwise and ("{" not in words["en"] or _Template(**words).letters >= _LETTERS):
             yield words
