@@ -13,6 +13,7 @@ from riskmodel.app.desk import Desk
 from riskmodel.app.jobs import Job
 from riskmodel.app.tables import FORECAST
 from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.io import write_json
 from tests.app.conftest import DAY, HOMES, visits_of
 from tests.scoring.test_visit_import import put
 
@@ -223,3 +224,18 @@ def test_what_is_kept_is_noted_and_a_row_without_a_number_is_not_corrected(desk:
     assert not desk.open_conflicts()
     assert len(pd.read_csv(county / "visits.csv")) == 1
     assert list(pd.read_csv(desk.months / "contradictions.csv")["chosen"]) == ["recorded"]
+
+
+def test_forms_are_filled_beside_the_month_and_only_they_are_offered(desk: Desk) -> None:
+    write_json({"ruleset": {"id": "national-2021"}, "params": {}}, desk.folder(ON) / "made_with.json")
+    desk.fill_forms(ON)
+    assert desk.job is not None
+    assert (desk.job.state, desk.job.error) == ("done", "")
+    desk.settle()
+    assert {one["id"] for one in desk.filled} >= {"initial-lists", "statistics"}
+    made = desk.forms(ON)
+    assert made
+    assert desk.file(f"{DAY}-forms", made[0]) == desk.forms_folder(ON) / made[0]
+    assert desk.file(f"{DAY}-forms", f"../{DAY}/month.json") is None
+    assert desk.file("x-forms", made[0]) is None
+    assert desk.made_days() == [ON]

@@ -27,5 +27,5 @@ def open_page(desk: Desk, port: int | None, say: Callable[[str], None], *, brows
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] == "riskmodel":
             raise
-        raise UsageError(text("office_page.install", desk.lang)) from exc
+        raise UsageError(text("local_page.install", desk.lang)) from exc
     serve(desk, port, say, browser=browser)

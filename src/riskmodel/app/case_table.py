@@ -55,12 +55,12 @@ def waiting_counts(found: FoundCases, lang: Language) -> list[tuple[str, int, in
 
 
 def _names(columns: tuple[str, ...], lang: Language) -> dict[str, str]:
-    named = section("office_page.case_columns", lang)
+    named = section("local_page.case_columns", lang)
     return {column: named[column] for column in columns}
 
 
 def _in_words(frame: pd.DataFrame, lang: Language, clocks: dict[str, str]) -> pd.DataFrame:
-    said, yes_no = declared(), section("office_page.yes_no", lang)
+    said, yes_no = declared(), section("local_page.yes_no", lang)
     states = {code: words.text(lang) for code, words in said.states.items()}
     words: dict[str, dict[Any, str]] = {
         "kind": {code: kind.text(lang) for code, kind in said.kinds.items()},

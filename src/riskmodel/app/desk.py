@@ -30,6 +30,7 @@ from riskmodel.scoring import SETTLED_FILE, Choice, Conflict, Settled
 REMEMBERED = "office-page.json"
 CHECK_FOLDER = "check"
 RULE_SET = "national-2021"
+FORMS_ENDING = "-forms"
 MOST_PROBLEMS = 2000  # rows of a problem list on the page; the file holds all
 _MONTHS_OFFERED = 24
 _SHARE_VISITED = 0.05  # proposed the first time: the share that lists are measured at
@@ -93,6 +94,7 @@ class Desk:
     checked: dict[str, Any] | None = None
     taken: list[tasks.ListTaken] = field(default_factory=list)
     cases: FoundCases | None = None
+    filled: list[dict[str, Any]] = field(default_factory=list)
     revision: int = 0  # goes up when something is to be drawn anew
     settled: list[Any] = field(default_factory=list)
     _settling: Any = None
@@ -109,7 +111,7 @@ class Desk:
 
     def words(self, key: str, /, **values: Any) -> str:
         """Return a phrase of the page in its language."""
-        return text(f"office_page.{key}", self.lang, **values)
+        return text(f"local_page.{key}", self.lang, **values)
 
     def say(self, sentence: str) -> str:
         """Return a sentence of the program (an error, a warning) in the page's language."""
@@ -136,7 +138,7 @@ class Desk:
     def county(self) -> Path:
         """The chosen folder; UsageError if none is."""
         if self.data is None:
-            raise UsageError(text("office_page.errors.choose first", "en"))
+            raise UsageError(text("local_page.errors.choose first", "en"))
         return self.data
 
     @staticmethod
@@ -233,7 +235,7 @@ class Desk:
         """Return what a month was made with; InputMissing where there is none."""
         settings = read_settings(self.folder(day))
         if settings is None:
-            raise InputMissing(text("office_page.errors.no month", "en", folder=self.folder(day)))
+            raise InputMissing(text("local_page.errors.no month", "en", folder=self.folder(day)))
         return settings
 
     def folder(self, day: dt.date) -> Path:
@@ -247,7 +249,7 @@ class Desk:
     def make_month(self, day: dt.date, visits: int, names: Path | None = None) -> Job:
         """Start a month; a month made before keeps its model and its language."""
         if visits < 1:
-            raise UsageError(text("office_page.errors.no visits", "en"))
+            raise UsageError(text("local_page.errors.no visits", "en"))
         # Its own words stay, so that making it again gives the same files.
         options: dict[str, Any] = {"visits": int(visits)}
         if read_settings(self.folder(day)) is None:
@@ -283,8 +285,26 @@ class Desk:
             return [f for f in found if (self.months / f.name).is_file()]
         return [f for f in FILES if (self.folder(day) / f.name).is_file()]
 
+    def fill_forms(self, day: dt.date) -> Job:
+        """Start filling the forms of the documents for a month that is made."""
+        given = {"day": day, "month": self.folder(day), "out": self.forms_folder(day), "names": None}
+        return self._start("forms", tasks.fill_forms, data=self.county, **given)
+
+    def forms_folder(self, day: dt.date) -> Path:
+        """Return where the forms of a month stand: beside it, as they are no part of it."""
+        return self.months / f"{day.isoformat()}{FORMS_ENDING}"
+
+    def forms(self, day: dt.date) -> list[str]:
+        """Return the filled forms of a month, as paths below their folder."""
+        folder = self.forms_folder(day)
+        found = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+        return [path.relative_to(folder).as_posix() for path in found]
+
     def file(self, day: str, name: str) -> Path | None:
         """Return a file that may be sent to the browser: one that is offered, and no other."""
+        if day.endswith(FORMS_ENDING) and _is_day(own := day.removesuffix(FORMS_ENDING)):
+            there = dt.date.fromisoformat(own)
+            return self.forms_folder(there) / name if name in self.forms(there) else None
         offered = {f.name for f in FILES}
         if name not in offered or not (day == CHECK_FOLDER or _is_day(day)):
             return None
@@ -319,7 +339,7 @@ class Desk:
     def take_lists(self, recorded_on: str) -> Job:
         """Start taking the waiting workbooks in; UsageError if there are none, or the day is none."""
         if not self.uploads():
-            raise UsageError(text("office_page.errors.nothing dropped", "en"))
+            raise UsageError(text("local_page.errors.nothing dropped", "en"))
         day = to_date(recorded_on)
         given = {"data": self.county, "recorded_on": day, "months": self.months}
         return self._start("visits", tasks.take_lists, files=self.uploads(), **given)
@@ -340,7 +360,7 @@ class Desk:
     def settle_conflict(self, conflict: Conflict, choice: Choice, by: str, ground: str) -> Job:
         """Start writing what a person chose; UsageError if nobody is named."""
         if not by.strip():
-            raise UsageError(text("office_page.errors.nobody", "en"))
+            raise UsageError(text("local_page.errors.nobody", "en"))
         self._settling = conflict
         chosen = [Settled(conflict, choice, by.strip(), ground.strip())]
         given = {"recorded_on": dt.date.today(), "log": self.months / SETTLED_FILE}
@@ -380,7 +400,7 @@ class Desk:
 
     def _refuse_while_busy(self) -> None:
         if self.job is not None and self.job.running:
-            raise InputRefused(text("office_page.errors.busy", "en"))
+            raise InputRefused(text("local_page.errors.busy", "en"))
 
     def settle(self) -> bool:
         """Take the result of a job that has ended into the state; say whether there was one."""
@@ -394,6 +414,8 @@ class Desk:
                 self.checked = job.result
             elif job.kind == "train" and self.checked is not None:
                 self.checked = self.checked | {"model": job.result.get("model") or "county@champion"}
+            elif job.kind == "forms":
+                self.filled = job.result
             elif job.kind == "cases":
                 self.cases = job.result
             elif job.kind == "settle":

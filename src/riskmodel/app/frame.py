@@ -179,7 +179,7 @@ class Frame:
                 "filter": True,
                 "suppressHeaderMenuButton": False,
             },
-            "localeText": dict(section("office_page.grid", self.desk.lang)),
+            "localeText": dict(section("local_page.grid", self.desk.lang)),
             "pagination": True,
             "paginationPageSize": 100,
             "paginationPageSizeSelector": [50, 100, 500],

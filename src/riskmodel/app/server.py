@@ -47,7 +47,7 @@ def create_application(desk: Desk, port: int, shut_down: Callable[[], None] = la
         Frame(desk, shut_down).draw(VIEWS)
 
     ui.run_with(
-        application, root=draw, title=text("office_page.title", desk.lang), language="zh-CN", favicon="📋",
+        application, root=draw, title=text("local_page.title", desk.lang), language="zh-CN", favicon="📋",
         show_welcome_message=False, reconnect_timeout=30.0, storage_secret=None,
     )  # fmt: skip
     return Guard(application, port)
@@ -84,7 +84,7 @@ def serve(desk: Desk, port: int | None, say: Callable[[str], None], *, browser: 
         listening.bind((LOOPBACK, port or 0))
     except OSError as exc:
         listening.close()
-        raise UsageError(text("office_page.port_taken", desk.lang, port=port)) from exc
+        raise UsageError(text("local_page.port_taken", desk.lang, port=port)) from exc
     number = int(listening.getsockname()[1])
     server: Any = None
 
@@ -103,11 +103,11 @@ def serve(desk: Desk, port: int | None, say: Callable[[str], None], *, browser: 
     )
     server = uvicorn.Server(config)
     link = guard.link
-    say(text("office_page.started", desk.lang, link=link))
+    say(text("local_page.started", desk.lang, link=link))
     if browser:
         threading.Timer(0.5, webbrowser.open, args=(link,)).start()
     try:
         server.run(sockets=[listening])
     finally:
         desk.close()
-    say(text("office_page.ended", desk.lang))
+    say(text("local_page.ended", desk.lang))

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import events, ui
 
@@ -271,6 +272,27 @@ def files_view(frame: Frame) -> None:
     ui.label(frame.words("files.folder", folder=folder)).classes("text-caption text-grey-8")
     if (named := folder.with_name(f"{folder.name}-with-names")).is_dir():
         ui.label(frame.words("files.named", folder=named)).classes("text-caption text-grey-8")
+    _forms(frame, desk.day)
+
+
+def _forms(frame: Frame, day: dt.date) -> None:
+    """Fill and download the forms of the documents."""
+    desk = frame.desk
+    ui.separator()
+    with ui.row().classes("items-center"):
+        ui.label(frame.words("files.forms"))
+        if desk.data is not None:
+            ui.button(frame.words("files.fill"), on_click=lambda: frame.attempt(desk.fill_forms, day)).mark(
+                "fill-forms"
+            ).classes("rm-fill-forms")
+    for one in desk.filled:
+        if one["skipped"]:
+            said = frame.words("files.skipped", form=one["zh"], why=one["skipped"])
+            ui.label(said).classes("text-caption text-grey-8")
+    with ui.element("div").style("columns:2;width:100%").mark("forms").classes("rm-forms"):
+        for name in desk.forms(day):
+            address = f"/files/{desk.forms_folder(day).name}/{quote(name)}"
+            ui.link(name, address, new_tab=False).classes("block")
 
 
 def _links(frame: Frame, folder: str, files: list[OfficeFile]) -> None:

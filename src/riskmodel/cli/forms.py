@@ -147,10 +147,11 @@ def _of_month(month: Path | None, ruleset: str | None) -> OfMonth:
     card = json.loads(made.read_text(encoding="utf-8"))
     rows = read_table(listed)
     planned = tuple(rows.loc[rows["planned"].eq(True), "household_id"].astype(str))
-    own = ruleset is None or ruleset == card["ruleset"]
-    processing = text("forms.processing", "zh", ruleset=card["ruleset"], features=card["feature_set"],
+    made_by = card["ruleset"]["id"]  # whole declarations stand there
+    own = ruleset is None or ruleset == made_by
+    processing = text("forms.processing", "zh", ruleset=made_by, features=card["feature_set"]["id"],
                       n=card["horizon_months"])  # fmt: skip
-    return OfMonth(ruleset or card["ruleset"], dict(card["params"] or {}) if own else {}, planned, processing)
+    return OfMonth(ruleset or made_by, dict(card["params"] or {}) if own else {}, planned, processing)
 
 
 def _sign(data: Path, signed_by: str, signed_on: str | None, document: str | None) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from riskmodel.forms.records import (
     INCOMES,
     RIGID,
@@ -29,7 +31,7 @@ def household_page(data: FormRecords, household: str) -> Record:
         "group": home["group"], "as_of": day_text(data.as_of), "where": _where(home),
         **{name: home[name] for name in ("head_name", "contact", "phone")},
         "registration": word("households", "registration", home["registration"]),
-        "lifted_year": "" if home["lifted_year"] != home["lifted_year"] else f"{home['lifted_year']:.0f}",
+        "lifted_year": "" if pd.isna(home["lifted_year"]) else f"{home['lifted_year']:.0f}",
         **{name: yes_no(home[name]) for name in FLAGS},
         "persons": home["persons"], "labour": home["labour"], "standing": standing(home),
         "causes": cause_words(home["register_causes"]) or cause_words(home["main_cause"]),
