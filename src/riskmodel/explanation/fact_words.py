@@ -69,7 +69,8 @@ def write_fact_sheets(
     lang
         ``zh`` or ``en``.
     reader
-        ``village`` leaves out the line's amount: a paper that is read there tells no target figure.
+        ``village`` leaves out the line, its amount and the income's side of it: a paper that is read there
+        tells no target figure, and not why the household is on the list.
     library
         The office's measures and questions; the packaged ones by default.
 
@@ -298,7 +299,7 @@ class _Sayer:
         if not row["code"]:
             return said
         if self.reader == "village":
-            return said + self.word("comma") + self.word(f"{row['code']}_village")
+            return said  # the side of the line is what a rule flags by: it would tell why it is on the list
         line = self.amount(row["compared"], row["amount"])
         return said + self.word("comma") + self.word(row["code"], line=line)
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskmodel.data import cell_text
 from riskmodel.explanation import MeasureLibrary
-from riskmodel.i18n import Language, check_language, section, text
+from riskmodel.i18n import Language, both, check_language, section, text
 from riskmodel.io import remove_stale_office_files
 from riskmodel.presentation.list_facts import with_facts
 from riskmodel.presentation.table import Row, Table, plain_value
@@ -46,6 +46,12 @@ COLLECTOR_COLUMNS = (
     "note", "contact", "phone",
 )  # fmt: skip
 BESIDE_THE_PAGE = ("contact", "phone")
+# Characters: together they fit an A4 page across at a readable size.
+COLLECTOR_WIDTHS = {
+    "position": 4, "group": 5, "household_id": 10, "head_name": 7, "persons": 4, "registration": 7,
+    "last_visit": 10, "facts": 33, "questions": 24, "outcome": 7, "decision": 7, "cause": 9, "visited_on": 9,
+    "visitor": 7, "note": 12,
+}  # fmt: skip
 GUIDE_WIDTHS = (18, 94)  # characters
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # in a file's name on Windows
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -106,11 +112,12 @@ def collector_rows(worklist: Worklist, names: pd.DataFrame | None = None) -> pd.
 def collector_columns(rows: pd.DataFrame) -> list[Column]:
     """Return the declared columns that collectors see, alike for every township and household."""
     present = {c.id: c for c in list_columns(rows)}
-    return [
-        present[name].model_copy(update={"printed": name not in BESIDE_THE_PAGE})
-        for name in COLLECTOR_COLUMNS
-        if name in present
-    ]
+    names = [name for name in COLLECTOR_COLUMNS if name in present]
+    own: dict[str, dict[str, Any]] = {n: {"printed": n not in BESIDE_THE_PAGE} for n in names}
+    for name, width in COLLECTOR_WIDTHS.items():
+        own.setdefault(name, {})["width"] = width
+    own.setdefault("facts", {}).update(both("township_books.facts"))
+    return [present[name].model_copy(update=own[name]) for name in names]
 
 
 def _write_book(

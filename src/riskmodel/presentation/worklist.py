@@ -137,7 +137,9 @@ def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
 
 
 def _facts(rows: pd.DataFrame, lang: Language) -> list[object]:
-    conditions = _conditions(rows, lang) if "rule_conditions" in rows else [None] * len(rows)
+    conditions: list[object] = [None] * len(rows)
+    if "rule_conditions" in rows:
+        conditions = _conditions(rows, lang)
     return fact_cells(rows, conditions, lang)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from riskmodel.data import TITLE_LINES, cell_text, contract, normal_header, parse_date
 from riskmodel.errors import InputRefused
-from riskmodel.i18n import LANGUAGES, every_noun
+from riskmodel.i18n import LANGUAGES, both, every_noun
 from riskmodel.scoring.list_log import LIST_ID, LIST_PROPERTIES
 from riskmodel.scoring.office_files import (
     NAME_COLUMNS,
@@ -63,7 +63,8 @@ def header_aliases() -> dict[str, str]:
 def locked_headers() -> dict[str, str]:
     """Return ``{normalised header: column}`` of the columns that an office does not fill in."""
     names = [c.id for c in declared_columns() if c.kind not in ENTRY_KINDS and c.id not in NAME_COLUMNS]
-    return _spoken_headers(names)
+    in_village = {normal_header(word): "facts" for word in both("township_books.facts").values()}
+    return _spoken_headers(names) | in_village
 
 
 def _spoken_headers(names: Iterable[str]) -> dict[str, str]:
