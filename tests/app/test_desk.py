@@ -59,6 +59,12 @@ def test_a_month_says_visits_as_before_and_is_never_made_for_none(desk: Desk) ->
     assert desk.visits_proposed(ON) == 10
     with pytest.raises(UsageError, match="at least 1"):
         desk.make_month(ON, 0)
+    with pytest.raises(UsageError, match="first use"):
+        desk.make_month(ON, 12)
+    with pytest.raises(UsageError):
+        desk.sign("", "2021-06-30", "")
+    desk.sign("某县乡村振兴局 局长", "2021-06-30", "〔2021〕1号")
+    assert desk.signed
     desk.make_month(ON, 12)
     assert desk.job is not None
     assert desk.job.state == "refused"

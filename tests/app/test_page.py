@@ -42,7 +42,11 @@ def test_check_month_and_households_by_clicking(desk: Desk) -> None:
         await user.should_see("数据可以使用，截至 2021-06-30")
         await user.should_see("没有剔除的行")
         user.find(marker="tab-month").click()
-        await user.should_see(marker="train")  # no model yet
+        await user.should_see(marker="first-use")  # asked once
+        user.find(marker="signed-by").type("某县乡村振兴局")
+        user.find(marker="document").type("1")
+        user.find(marker="sign").click()
+        await user.should_see(marker="train", retries=30)  # no model yet
         user.find(marker="tab-households").click()
         await user.should_see(marker="households")
         user.find(marker="tab-returned").click()

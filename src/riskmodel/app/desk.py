@@ -21,6 +21,7 @@ from riskmodel.app.jobs import Job, Task, start_job
 from riskmodel.app.tables import GridTable, frame_table, household_table
 from riskmodel.data import contract
 from riskmodel.errors import InputMissing, InputRefused, UsageError
+from riskmodel.forms import read_signature, record_signature
 from riskmodel.households import to_date
 from riskmodel.i18n import Language, text, translate
 from riskmodel.io import Checkpoints, write_json
@@ -201,6 +202,18 @@ class Desk:
         frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["file"])
         return frame_table(frame, named, MOST_PROBLEMS)
 
+    # --- first use
+
+    @property
+    def signed(self) -> bool:
+        """Whether the page of first use is signed for this county; it is asked once."""
+        return self.data is not None and read_signature(self.data) is not None
+
+    def sign(self, by: str, on: str, document: str) -> None:
+        """Write down who signed the page of first use; UsageError if somebody, day or document is missing."""
+        record_signature(self.county, by, to_date(on), document, dt.date.today())
+        self.revision += 1
+
     # --- the month
 
     def days(self) -> list[dt.date]:
@@ -250,6 +263,8 @@ class Desk:
         """Start a month; a month made before keeps its model and its language."""
         if visits < 1:
             raise UsageError(text("local_page.errors.no visits", "en"))
+        if not self.signed:
+            raise UsageError(text("local_page.errors.not signed", "en"))
         # Its own words stay, so that making it again gives the same files.
         options: dict[str, Any] = {"visits": int(visits)}
         if read_settings(self.folder(day)) is None:

@@ -95,6 +95,8 @@ def month_view(frame: Frame) -> None:
     desk = frame.desk
     if not desk.usable:
         ui.label(frame.words("month.first")).classes("text-grey-8")
+    elif not desk.signed:
+        _first_use(frame)
     elif desk.model is None:
         ui.label(frame.words("month.no_model")).mark("no-model").classes("rm-no-model")
         ui.button(frame.words("month.train"), on_click=lambda: frame.attempt(desk.train)).mark(
@@ -115,6 +117,22 @@ def month_view(frame: Frame) -> None:
             ui.button(frame.words("month.open"), on_click=lambda day=day: _open(frame, day)).props(
                 "dense flat"
             )
+
+
+def _first_use(frame: Frame) -> None:
+    """Ask, once, who signed the page of first use."""
+    desk = frame.desk
+    ui.label(frame.words("sign.title")).classes("text-weight-medium wrap").mark("first-use")
+    ui.label(frame.words("sign.how")).classes("text-caption")
+    with ui.row().classes("items-end"):
+        by = ui.input(frame.words("sign.by")).classes("w-64 rm-signed-by").mark("signed-by")
+        on = ui.input(frame.words("sign.on"), value=dt.date.today().isoformat())
+        document = ui.input(frame.words("sign.document")).classes("rm-document").mark("document")
+        save = ui.button(
+            frame.words("sign.save"),
+            on_click=lambda: frame.attempt(desk.sign, by.value or "", on.value or "", document.value or ""),
+        )
+        save.mark("sign").classes("rm-sign")
 
 
 def _make_month(frame: Frame) -> None:
@@ -255,7 +273,7 @@ def _card(frame: Frame, table: GridTable, household: str) -> None:
 
 
 def _shown(value: Any, kind: str) -> str:
-    if kind == "yuan":
+    if kind in ("yuan", "integer") and isinstance(value, int | float):
         return f"{value:,.0f}"
     return f"{value:.1%}" if kind == "percent" else str(value)
 
