@@ -20,7 +20,7 @@ def test_the_month_is_what_the_ledger_says_and_so_is_the_month_before(small):
     for line in ("opening", "identified", "eliminated", "closing"):
         assert page[f"{line}_hh"] == now[line]
         assert page[f"{line}_hh_before"] == before[line]
-    assert (page["identified_hh"], page["closing_hh"], page["closing_hh_change"]) == (1, 4, "增加 1")
+    assert (page["identified_hh"], page["closing_hh"], page["closing_hh_change"]) == (1, 4, "增加 1 户")
     assert (page["visits"], page["confirmed"], page["warnings"], page["warnings_before"]) == (4, 2, 1, 1)
     # h7 and h8 are watched without a measure.
     assert (page["watched_now"], page["without"]) == (4, 2)

@@ -169,6 +169,8 @@ def _records(
     data: Path, as_of: str, out: Path, month: OfMonth, params: dict[str, str], names: Path | None,
     measures: Path | None, household: list[str] | None, reading: ReadingOptions,
 ) -> Any:  # fmt: skip
+    from riskmodel.cases import open_case_log
+    from riskmodel.data import secret_key
     from riskmodel.forms import FormRecords
     from riskmodel.households import known_county
     from riskmodel.rules import load_rules
@@ -182,10 +184,18 @@ def _records(
 
         people = names_by_current_number(people, known)
         people = people[[c for c in ("household_id", "head_name", "contact", "phone") if c in people]]
+    key = secret_key() if reading.pseudonymise else None
     return FormRecords(
-        known, chosen, {**month.params, **params}, people, _known_only(known, household), month.planned,
-        _measures(measures), processing=month.processing,
-    )  # fmt: skip
+        known,
+        chosen,
+        {**month.params, **params},
+        people,
+        _known_only(known, household),
+        month.planned,
+        _measures(measures),
+        open_case_log(data, key),
+        processing=month.processing,
+    )
 
 
 def _known_only(known: KnownCounty, household: list[str] | None) -> tuple[str, ...]:

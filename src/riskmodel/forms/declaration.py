@@ -53,7 +53,7 @@ class Block(Spec):
 
     ``text`` a paragraph, ``fields`` pairs of a name and its value in ``across`` columns, ``table`` with a row
     for each of ``over`` and ``blank`` empty ones, ``box`` room to write in, ``boxes`` answers to tick,
-    ``sign`` lines for signatures, ``heading``.
+    ``sign`` lines for signatures, ``heading``, ``new_page``.
     """
 
     text: str | None = None
@@ -71,6 +71,7 @@ class Block(Spec):
     small: bool = False
     bold: bool = False
     when: str = ""
+    new_page: bool = False
 
     @property
     def texts(self) -> Iterator[str]:

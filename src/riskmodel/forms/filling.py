@@ -20,6 +20,8 @@ from riskmodel.io import atomic, safe_text, template_faults, word_templates
 
 Page = Mapping[str, Any]
 _PLACE = re.compile(r"\{\{\s*(?:([rp])\.)?(\w+)\s*\}\}")
+LINE_POINTS = 14  # of a line in a cell
+WRITTEN_LINES = 2  # room for the pen in a row that has cells to fill in
 ONLY_PLACES = frozenset({"where", "as_of"})  # of a sheet beside its rows
 
 
@@ -129,15 +131,21 @@ def _fill_sheet(
 
 def _write_row(page: Any, row: int, keys: Mapping[int, str], styles: Mapping[int, Any], record: Page) -> None:
     from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
 
-    page.row_dimensions[row].height = None
+    lines = 1 if len(keys) == len(styles) else WRITTEN_LINES
     for column, style in styles.items():
         cell = page.cell(row, column)
         cell._style = copy.copy(style)
         key = keys.get(column)
         cell.value = _value(record.get(key)) if key else None
+        if isinstance(cell.value, str):
+            width = page.column_dimensions[get_column_letter(column)].width
+            lines = max(lines, -(-sum(1 + (ord(c) > 255) for c in cell.value) // max(2, int(width) - 1)))
         if record.get("is_total"):
             cell.font = Font(name=cell.font.name, size=cell.font.size, bold=True)
+    # Not every program fits the height of a row to what wraps in it.
+    page.row_dimensions[row].height = LINE_POINTS * lines
 
 
 def _value(value: Any) -> Any:

@@ -31,6 +31,7 @@ LINES = (
 )
 BANDS = {"below_7000": (float("-inf"), 7000.0), "band_7": (7000.0, 8000.0), "band_8": (8000.0, 9000.0),
          "band_9": (9000.0, 10000.0), "from_10000": (10000.0, float("inf"))}  # fmt: skip
+UNITS = {"hh": "户", "p": "人"}
 Period = tuple[dt.date, dt.date]
 
 
@@ -69,9 +70,9 @@ def _beside(now: Record, before: Record) -> Record:
     for key, value in now.items():
         if isinstance(value, int) and isinstance(before.get(key), int):
             change = value - before[key]
-            page[f"{key}_change"] = (
-                "持平" if not change else f"{'增加' if change > 0 else '减少'} {abs(change)}"
-            )
+            unit = UNITS.get(key.rpartition("_")[2], "户次" if key == "visits" else "")
+            way = "增加" if change > 0 else "减少"
+            page[f"{key}_change"] = f"{way} {abs(change)} {unit}".strip() if change else "持平"
     return page
 
 

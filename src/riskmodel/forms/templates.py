@@ -149,6 +149,8 @@ class _WordTemplate:
         self.document.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
 
     def _block(self, block: Block) -> None:
+        if block.new_page:
+            self._page_break()
         if block.heading is not None:
             paragraph = self.document.add_paragraph()
             paragraph.paragraph_format.keep_with_next = True
