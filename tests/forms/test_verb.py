@@ -33,7 +33,12 @@ def told(*words: object) -> tuple[int, str, str]:
 def test_forms_are_filled_for_a_month_and_signed_for_once(folder, tmp_path):
     month = tmp_path / "month"
     month.mkdir()
-    card = {"ruleset": "yingjiang-2022", "params": {}, "feature_set": "household-v1", "horizon_months": 12}
+    card = {
+        "ruleset": {"id": "yingjiang-2022"},
+        "params": {},
+        "feature_set": {"id": "household-v1"},
+        "horizon_months": 12,
+    }
     (month / "made_with.json").write_text(json.dumps(card))
     listed = pd.DataFrame(
         {"household_id": ["h5", "h6"], "planned": [True, False], "probability": [0.4242, 0.1]}
