@@ -49,28 +49,31 @@ def demo(
 ) -> None:
     """Run the main job on a simulated county: simulate, check, judge, learn, score, list, report."""
     step = _Steps()
-    step(f"1/9 simulating a county of {households} households over {months} months, with its true risks")
+    step(f"1/10 simulating a county of {households} households over {months} months, with its true risks")
     data = _simulate(out, households, months, seed)
-    step("2/9 reading and checking its tables")
+    step("2/10 reading and checking its tables")
     county = _read(data, out)
     day = county.data_through
-    step(f"3/9 judging every household by {len(RULESETS)} official rule sets as of {day}")
+    step(f"3/10 judging every household by {len(RULESETS)} official rule sets as of {day}")
     verdicts = _judge(county, day, out)
-    step(f"4/9 building {FEATURE_SET} as of {day}, with its data dictionary")
+    step(f"4/10 building {FEATURE_SET} as of {day}, with its data dictionary")
     _features(county, day, out)
-    step("5/9 training and evaluating on what came later; logging to MLflow")
+    step("5/10 training and evaluating on what came later; logging to MLflow")
     trained = _train(county, data, store, step)
-    step("6/9 scoring every household, with reasons")
+    step("6/10 scoring every household, with reasons")
     scores = _score(county, day, store, out, verdicts)
-    step(f"7/9 listing whom to visit ({counted(visits, 'visit')})")
+    step(f"7/10 listing whom to visit ({counted(visits, 'visit')})")
     listed = _worklist(county, scores["zh"], visits, seed, out)
-    step("8/9 looking ahead, and writing the report")
+    step("8/10 looking ahead, and writing the report")
     _forecast(county, day, out, store)
     page = _report(trained.run_id, county, day, scores, verdicts, listed, out, store)
-    step(f"9/9 a county of {IMPORTED} households from the files of its office, held against what is true")
-    index = _write_index(_import_files(out / "import", seed), out, page)
+    step(f"9/10 a county of {IMPORTED} households from the files of its office, held against what is true")
+    compared = _import_files(out / "import", seed)
+    step("10/10 the same month as the county's office has it: a workbook a township, cases, forms, register")
+    month = _office_month(data, county, day, visits, out, store)
+    index = _write_index(compared, out, page, month)
     step("done")
-    _close(out, store, page, trained, index)
+    _close(out, store, page, month, trained, index)
     if as_json:
         tell({"out": str(out), **trained.summary, "worklist": listed.totals}, as_json)
 
@@ -216,7 +219,17 @@ def _import_files(home: Path, seed: int) -> pd.DataFrame:
     return compared
 
 
-def _write_index(compared: pd.DataFrame, out: Path, report: Path) -> Path:
+def _office_month(data: Path, county: County, day: dt.date, visits: int, out: Path, store: Path) -> Path:
+    """Make the month as an office does, and fill the forms of its documents; return the month's folder."""
+    from riskmodel import month
+    from riskmodel.runs import CHAMPION
+
+    options = month.MonthOptions(model=f"{EXPERIMENT}@{CHAMPION}", visits=visits, split="township")
+    made = month.run_month(data, day, out / "months", store=store, options=options, say=lambda text: None)
+    return made.out
+
+
+def _write_index(compared: pd.DataFrame, out: Path, report: Path, month: Path) -> Path:
     """Write the page from which everything that the demo made can be opened."""
     from riskmodel.i18n import both
     from riskmodel.io import write_text
@@ -233,14 +246,20 @@ def _write_index(compared: pd.DataFrame, out: Path, report: Path) -> Path:
         "files": "files", "reading": "imported/reading.xlsx", "tables": "imported",
         "checked": "check/quality.md", "verdicts": "verdicts.csv", "comparison": "comparison.csv",
     }  # fmt: skip
+    kept = {
+        "office": "office.html", "township": "townships", "cases": "cases.xlsx",
+        "sheets": "visit-sheets.html", "ledger": "ledger/ledger.html",
+    }  # fmt: skip
     head = [Column(words(f"columns.{name}"), "text" if name == "of" else "number") for name in compared]
     rows = [Row([words(f"rows.{row[0]}"), *map(str, row[1:])]) for row in compared.itertuples(index=False)]
     links = [Link(words(key), path.relative_to(out).as_posix()) for key, path in pages.items()]
     made = [Link(words(key), f"import/{path}") for key, path in files.items()]
+    of_month = [Link(words(key), (month / path).relative_to(out).as_posix()) for key, path in kept.items()]
     page = page_html(
         words("title"),
         [
             PageSection("main", words("main"), [Links(words("open"), links)]),
+            PageSection("month", words("month"), [Links(words("open"), of_month)]),
             PageSection(
                 "import",
                 words("import"),
@@ -258,7 +277,7 @@ def _write_index(compared: pd.DataFrame, out: Path, report: Path) -> Path:
     return write_text(page, out / "index.html")
 
 
-def _close(out: Path, store: Path, page: Path, trained: Any, index: Path) -> None:
+def _close(out: Path, store: Path, page: Path, month: Path, trained: Any, index: Path) -> None:
     say("")
     say("Made:")
     for path, what in (
@@ -276,6 +295,9 @@ def _close(out: Path, store: Path, page: Path, trained: Any, index: Path) -> Non
         (out / "worklist-chances.csv", "each household's chance of being selected, for the evaluation"),
         (page, "the report, offline, zh and en"),
         (page.with_name("rules.html"), "the rules, this month's verdicts, what changed and why"),
+        (month / "office.html", "the month as the county's office has it: counts, list by its facts (zh)"),
+        (month / "townships", "a workbook a township that does not say why a household is listed"),
+        (month / "cases.xlsx", "every case: what is due, late, and for whom it waits"),
         (out / "import", "a small county as an office's files, imported, checked, judged and compared"),
         (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
     ):
