@@ -6,7 +6,6 @@ Each takes ``say`` first and returns plain values, so that both go through a pip
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,24 +85,18 @@ def fill_forms(
     """Fill the forms of the documents for a month; return what became of each. No score is read for it."""
     from riskmodel.cases import open_case_log
     from riskmodel.data import read_county
-    from riskmodel.explanation import load_measures
-    from riskmodel.forms import FormRecords, available_forms, write_forms
+    from riskmodel.explanation import proposed_measures
+    from riskmodel.forms import FormRecords, available_forms, read_month, write_forms
     from riskmodel.households import known_county
-    from riskmodel.io import read_table
     from riskmodel.rules import load_rules
     from riskmodel.scoring import names_by_current_number, read_names
 
-    # The whole declaration stands there, parameters apart.
-    made_with = json.loads((month / "made_with.json").read_text(encoding="utf-8"))
-    ruleset = load_rules(made_with["ruleset"]["id"])
-    listed = read_table(month / "worklist.parquet")
-    planned = tuple(listed.loc[listed["planned"].eq(True), "household_id"].astype(str))
-    measures = {cause: [m.id for m in entry.measures] for cause, entry in load_measures(None).causes.items()}
+    made = read_month(month)
     known, log = known_county(read_county(data), day), open_case_log(data)
     people = names_by_current_number(read_names(names), known) if names else None
     records = FormRecords(
-        known, ruleset, dict(made_with["params"] or {}), names=people,
-        visits=planned, measures=measures, log=log if log.exists else None,
+        known, load_rules(made.ruleset), made.params, names=people, visits=made.planned,
+        measures=proposed_measures(), log=log if log.exists else None, processing=made.processing,
     )  # fmt: skip
     chosen = [form.id for form in available_forms().values() if not form.on_request]
     out_rows = []

@@ -221,11 +221,18 @@ def _import_files(home: Path, seed: int) -> pd.DataFrame:
 
 def _office_month(data: Path, county: County, day: dt.date, visits: int, out: Path, store: Path) -> Path:
     """Make the month as an office does, and fill the forms of its documents; return the month's folder."""
-    from riskmodel import month
+    from riskmodel import explanation, forms, month, rules
+    from riskmodel.households import known_county
     from riskmodel.runs import CHAMPION
 
     options = month.MonthOptions(model=f"{EXPERIMENT}@{CHAMPION}", visits=visits, split="township")
     made = month.run_month(data, day, out / "months", store=store, options=options, say=lambda text: None)
+    of_month, known = forms.read_month(made.out), known_county(county, day)
+    records = forms.FormRecords(
+        known, rules.load_rules(of_month.ruleset), of_month.params, visits=of_month.planned,
+        measures=explanation.proposed_measures(), processing=of_month.processing,
+    )  # fmt: skip
+    forms.write_forms(records, out / "forms")
     return made.out
 
 
@@ -255,6 +262,7 @@ def _write_index(compared: pd.DataFrame, out: Path, report: Path, month: Path) -
     links = [Link(words(key), path.relative_to(out).as_posix()) for key, path in pages.items()]
     made = [Link(words(key), f"import/{path}") for key, path in files.items()]
     of_month = [Link(words(key), (month / path).relative_to(out).as_posix()) for key, path in kept.items()]
+    of_month.append(Link(words("forms"), "forms"))
     page = page_html(
         words("title"),
         [
@@ -298,6 +306,7 @@ def _close(out: Path, store: Path, page: Path, month: Path, trained: Any, index:
         (month / "office.html", "the month as the county's office has it: counts, list by its facts (zh)"),
         (month / "townships", "a workbook a township that does not say why a household is listed"),
         (month / "cases.xlsx", "every case: what is due, late, and for whom it waits"),
+        (out / "forms", "forms, lists and reports of the official documents, filled: Word and Excel (zh)"),
         (out / "import", "a small county as an office's files, imported, checked, judged and compared"),
         (store, f"MLflow's store; the model is {EXPERIMENT}@champion, run {trained.run_id}"),
     ):

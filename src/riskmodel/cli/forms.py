@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,22 +23,13 @@ from riskmodel.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from riskmodel.forms import OfMonth
     from riskmodel.households import KnownCounty
 
-DEFAULT_RULES = "national-2021"
 NOT_SIGNED = (
     "no page of first use is signed for these data: --form first-use writes it; once it is signed, "
     "--signed-by UNIT --signed-on DATE --document NUMBER"
 )
-
-
-class OfMonth(NamedTuple):
-    """What forms take of a month: its rules, whom it plans to visit, what was worked out; nothing else."""
-
-    ruleset: str = DEFAULT_RULES
-    params: dict[str, Any] = {}  # noqa: RUF012 - a tuple's default, never changed
-    planned: tuple[str, ...] | None = None
-    processing: str = ""
 
 
 @verb
@@ -101,7 +92,8 @@ def forms(
         raise typer.Exit(USAGE)
     if office_forms.read_signature(data) is None:
         warn(NOT_SIGNED)
-    of_month = _of_month(month, ruleset)
+    default = ruleset or office_forms.DEFAULT_RULES
+    of_month = office_forms.read_month(month, ruleset) if month else office_forms.OfMonth(default)
     records = _records(data, as_of, out, of_month, _overrides(param), names, measures, household, reading)
     written = office_forms.write_forms(records, out, form, templates)
     for one in written:
@@ -132,28 +124,6 @@ def _overrides(param: list[str] | None) -> dict[str, str]:
     return parse_overrides(param or [])
 
 
-def _of_month(month: Path | None, ruleset: str | None) -> OfMonth:
-    import json
-
-    from riskmodel.errors import InputMissing
-    from riskmodel.i18n import text
-    from riskmodel.io import read_table
-
-    if month is None:
-        return OfMonth(ruleset or DEFAULT_RULES)
-    made, listed = month / "made_with.json", month / "worklist.parquet"
-    if not made.is_file() or not listed.is_file():
-        raise InputMissing(f"{month}: no month of `riskmodel month` ({made.name}, {listed.name} are missing)")
-    card = json.loads(made.read_text(encoding="utf-8"))
-    rows = read_table(listed)
-    planned = tuple(rows.loc[rows["planned"].eq(True), "household_id"].astype(str))
-    made_by = card["ruleset"]["id"]  # whole declarations stand there
-    own = ruleset is None or ruleset == made_by
-    processing = text("forms.processing", "zh", ruleset=made_by, features=card["feature_set"]["id"],
-                      n=card["horizon_months"])  # fmt: skip
-    return OfMonth(ruleset or made_by, dict(card["params"] or {}) if own else {}, planned, processing)
-
-
 def _sign(data: Path, signed_by: str, signed_on: str | None, document: str | None) -> Path:
     import datetime as dt
 
@@ -171,6 +141,7 @@ def _records(
 ) -> Any:  # fmt: skip
     from riskmodel.cases import open_case_log
     from riskmodel.data import secret_key
+    from riskmodel.explanation import proposed_measures
     from riskmodel.forms import FormRecords
     from riskmodel.households import known_county
     from riskmodel.rules import load_rules
@@ -192,7 +163,7 @@ def _records(
         people,
         _known_only(known, household),
         month.planned,
-        _measures(measures),
+        proposed_measures(measures),
         open_case_log(data, key),
         processing=month.processing,
     )
@@ -209,10 +180,3 @@ def _known_only(known: KnownCounty, household: list[str] | None) -> tuple[str, .
         if one not in there:
             raise UsageError(f"no household {one!r} is known by {known.as_of}")
     return tuple(household)
-
-
-def _measures(path: Path | None) -> dict[str, list[str]]:
-    from riskmodel.explanation import load_measures
-
-    library = load_measures(path)
-    return {cause: [m.id for m in entry.measures] for cause, entry in library.causes.items()}

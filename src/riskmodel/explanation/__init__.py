@@ -17,6 +17,7 @@ from riskmodel.explanation.wording import (
     domain_words,
     load_measures,
     load_wording,
+    proposed_measures,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "general_sheet",
     "load_measures",
     "load_wording",
+    "proposed_measures",
     "recorded_causes",
     "sum_by_cause",
     "write_fact_sheets",

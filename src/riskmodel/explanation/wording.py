@@ -365,3 +365,9 @@ def load_measures(path: str | Path | None = None) -> MeasureLibrary:
     ['health', 'social security', 'social help']
     """
     return _packaged_measures() if path is None else load_spec(path, MeasureLibrary)
+
+
+def proposed_measures(path: str | Path | None = None) -> dict[str, list[str]]:
+    """Return the codes of the measures that a library proposes for each cause; raises as `load_measures`."""
+    library = load_measures(path)
+    return {cause: [measure.id for measure in entry.measures] for cause, entry in library.causes.items()}
