@@ -8,7 +8,7 @@ import pytest
 from riskmodel.app.case_table import (
     CASE_COLUMNS,
     STEP_COLUMNS,
-    FoundCases,
+    CaseRecords,
     case_table,
     step_table,
     waiting_counts,
@@ -29,7 +29,7 @@ def case(number: int, **more: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def found() -> FoundCases:
+def found() -> CaseRecords:
     rows = [
         case(1, closed=True, waiting_for="none", due_on=pd.NaT, clock=None),
         case(2),
@@ -41,12 +41,12 @@ def found() -> FoundCases:
          "source": ["warnings"], "score": [0.5]}
     )  # fmt: skip
     frame = pd.DataFrame(rows).astype({"list": "Int64"})
-    return FoundCases(
+    return CaseRecords(
         "2021-06-30", "national-2021", frame, steps, {"explanation": {"zh": "说明", "en": "told"}}
     )
 
 
-def test_no_column_of_a_score_stands_where_an_elimination_is_prepared(found: FoundCases) -> None:
+def test_no_column_of_a_score_stands_where_an_elimination_is_prepared(found: CaseRecords) -> None:
     for lang in LANGUAGES:
         for table in (case_table(found, lang), step_table(found, "C2", lang)):
             shown = {c.id for c in table.columns} | {key for row in table.rows for key in row}
@@ -54,7 +54,7 @@ def test_no_column_of_a_score_stands_where_an_elimination_is_prepared(found: Fou
     assert not [name for name in (*CASE_COLUMNS, *STEP_COLUMNS) if name.startswith(SCORES)]
 
 
-def test_what_is_due_first_stands_first_in_words(found: FoundCases) -> None:
+def test_what_is_due_first_stands_first_in_words(found: CaseRecords) -> None:
     rows = case_table(found, "zh").rows
     assert [row["household_id"] for row in rows] == ["H3", "H2", "H1"]
     late = rows[0]

@@ -21,8 +21,8 @@ STEP_COLUMNS = ("date", "to", "role", "unit", "ground", "document", "recorded_on
 
 
 @dataclass(frozen=True)
-class FoundCases:
-    """What was found: a day's cases and steps, in codes, with the names of the rule set's limits."""
+class CaseRecords:
+    """A day's cases and steps, in codes, with the names of the rule set's limits."""
 
     day: str
     ruleset: str
@@ -31,22 +31,22 @@ class FoundCases:
     clocks: dict[str, dict[str, str]]
 
 
-def case_table(found: FoundCases, lang: Language) -> GridTable:
+def case_table(records: CaseRecords, lang: Language) -> GridTable:
     """Return open cases first, what is late and due soonest on top, in words."""
-    frame = found.cases.sort_values(["closed", "due_on", "household_id"], na_position="last")
-    clocks = {code: words[lang] for code, words in found.clocks.items()}
+    frame = records.cases.sort_values(["closed", "due_on", "household_id"], na_position="last")
+    clocks = {code: words[lang] for code, words in records.clocks.items()}
     return frame_table(_in_words(frame, lang, clocks), _names(CASE_COLUMNS, lang))
 
 
-def step_table(found: FoundCases, case: str, lang: Language) -> GridTable:
+def step_table(records: CaseRecords, case: str, lang: Language) -> GridTable:
     """Return the steps of a case in their order, in words."""
-    steps = found.steps[found.steps["case_id"] == case].sort_values(["date", "recorded_on"])
+    steps = records.steps[records.steps["case_id"] == case].sort_values(["date", "recorded_on"])
     return frame_table(_in_words(steps, lang, {}), _names(STEP_COLUMNS, lang))
 
 
-def waiting_counts(found: FoundCases, lang: Language) -> list[tuple[str, int, int]]:
+def waiting_counts(records: CaseRecords, lang: Language) -> list[tuple[str, int, int]]:
     """Return of whom open cases wait: role in words, how many, how many late."""
-    open_cases = found.cases[~found.cases["closed"]]
+    open_cases = records.cases[~records.cases["closed"]]
     roles = declared().roles
     out = []
     for code, group in open_cases.groupby("waiting_for", sort=False):

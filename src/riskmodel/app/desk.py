@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.app import tasks
-from riskmodel.app.case_table import FoundCases
+from riskmodel.app.case_table import CaseRecords
 from riskmodel.app.jobs import Job, Task, start_job
 from riskmodel.app.tables import GridTable, frame_table, household_table
 from riskmodel.data import contract
@@ -94,7 +94,7 @@ class Desk:
     job: Job | None = None
     checked: dict[str, Any] | None = None
     taken: list[tasks.ListTaken] = field(default_factory=list)
-    cases: FoundCases | None = None
+    cases: CaseRecords | None = None
     filled: list[dict[str, Any]] = field(default_factory=list)
     revision: int = 0  # goes up when something is to be drawn anew
     settled: list[Any] = field(default_factory=list)

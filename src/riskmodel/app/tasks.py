@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from riskmodel.app.case_table import FoundCases
+    from riskmodel.app.case_table import CaseRecords
     from riskmodel.scoring import Settled, VisitImport
 
 Say = Callable[[str], None]
@@ -114,9 +114,9 @@ def settle(say: Say, settled: Sequence[Settled], data: Path, recorded_on: dt.dat
     return settle_conflicts(settled, data, recorded_on, log)
 
 
-def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:
+def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> CaseRecords:
     """Find the county's cases as known at a day, with their steps. Nothing that scores is loaded for it."""
-    from riskmodel.app.case_table import FoundCases
+    from riskmodel.app.case_table import CaseRecords
     from riskmodel.cases import declared, open_case_book, open_case_log
     from riskmodel.data import read_county
     from riskmodel.households import known_county
@@ -131,4 +131,4 @@ def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> FoundCases:
     clocks = {clock.id: {"zh": clock.zh, "en": clock.en} for clock in rules.clocks}
     clocks |= {clock.id: {"zh": clock.zh, "en": clock.en} for clock in declared().clocks}
     found = book.cases.assign(township=book.cases["household_id"].map(known.townships))
-    return FoundCases(day.isoformat(), ruleset, found, book.steps, clocks)
+    return CaseRecords(day.isoformat(), ruleset, found, book.steps, clocks)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from nicegui import events, ui
 
-from riskmodel.app.case_table import FoundCases, case_table, step_table, waiting_counts
+from riskmodel.app.case_table import CaseRecords, case_table, step_table, waiting_counts
 from riskmodel.app.desk import CHECK_FOLDER, Desk, OfficeFile
 from riskmodel.app.frame import Frame
 from riskmodel.app.tables import KEY, GridTable
@@ -428,12 +428,12 @@ def cases_view(frame: Frame) -> None:
         _case_grid(frame, desk.cases)
 
 
-def _case_grid(frame: Frame, found: FoundCases) -> None:
+def _case_grid(frame: Frame, records: CaseRecords) -> None:
     lang = frame.desk.lang
-    table = case_table(found, lang)
+    table = case_table(records, lang)
     everything = frame.words("households.all")
     with ui.row():
-        for role, number, overdue in waiting_counts(found, lang):
+        for role, number, overdue in waiting_counts(records, lang):
             ui.badge(frame.words("cases.waiting", role=role, n=number, late=overdue)).classes("text-body2")
     with ui.row().classes("w-full items-end"):
         boxes = {
@@ -451,7 +451,7 @@ def _case_grid(frame: Frame, found: FoundCases) -> None:
             ui.switch(frame.words("cases.open"), value=True).mark("cases-open").classes("rm-cases-open")
         )
         count = ui.label().mark("cases-count").classes("rm-cases-count")
-    ui.label(frame.words("cases.hint", ruleset=found.ruleset)).classes("text-caption text-grey-8")
+    ui.label(frame.words("cases.hint", ruleset=records.ruleset)).classes("text-caption text-grey-8")
     grid = frame.grid(GridTable(table.columns, []), height="26rem").mark("cases").classes("rm-cases")
 
     def fill() -> None:
@@ -469,7 +469,7 @@ def _case_grid(frame: Frame, found: FoundCases) -> None:
             ui.card().style("min-width:60rem").mark("steps").classes("rm-steps"),
         ):
             ui.label(f"{case['household_id']} {case['kind']}").classes("text-h6")
-            frame.grid(step_table(found, case["case_id"], lang), height="20rem", pagination=False)
+            frame.grid(step_table(records, case["case_id"], lang), height="20rem", pagination=False)
             ui.button(frame.words("households.close"), on_click=dialog.close).props("flat").classes(
                 "self-end"
             )

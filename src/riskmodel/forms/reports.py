@@ -64,7 +64,7 @@ def _figures(data: FormRecords, period: Period) -> Record:
     return out
 
 
-def _beside(now: Record, before: Record) -> Record:
+def _with_previous(now: Record, before: Record) -> Record:
     """Return figures of a period and of the one before, and the differences with their sign."""
     page = {**now, **{f"{k}_before": v for k, v in before.items()}}
     for key, value in now.items():
@@ -106,7 +106,7 @@ def pages_of_month(data: FormRecords, params: Record) -> list[Record]:
     """Return the page of the monthly analysis (月分析), last month beside."""
     period = data.month
     before = ((period[0] - dt.timedelta(days=1)).replace(day=1), period[0] - dt.timedelta(days=1))
-    page = _beside(_figures(data, period), _figures(data, before))
+    page = _with_previous(_figures(data, period), _figures(data, before))
     watched = data.watched
     without = [h for h in watched if not data.of("support", h)]
     return [{
@@ -131,9 +131,9 @@ def pages_of_quarter(data: FormRecords, params: Record) -> list[Record]:
     """Return the page of the quarterly report (季报告): incomes reckoned, the last quarter's beside."""
     period = data.quarter
     before = _quarter_before(period[0])
-    page = _beside(_figures(data, period), _figures(data, before))
+    page = _with_previous(_figures(data, period), _figures(data, before))
     earlier = known_county(data.known.county, before[1]).accounts().to_pandas()
-    page |= _beside(_bands(data.households), _bands(earlier))
+    page |= _with_previous(_bands(data.households), _bands(earlier))
     quarter = (period[1].month - 1) // 3 + 1
     return [{
         **page, "from": day_text(period[0]), "to": day_text(period[1]), "before_from": day_text(before[0]),

@@ -1,7 +1,4 @@
-"""Run an experiment: temporal folds, every model on the same rows, then the models that will score.
-
-After the first test the cohort may be followed month by month: who lists whom first, for lead time.
-"""
+"""Run an experiment: temporal folds, every model on the same rows, then the models that will score."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from riskmodel.errors import InputRefused
 from riskmodel.evaluation import SCORE_PREFIX
 from riskmodel.households import last_complete_month
 from riskmodel.i18n import LANGUAGES, Message, Nouns, counted, pair
-from riskmodel.models import PlainModel, fallback_of
+from riskmodel.models import PlainModel, fallback_of, shared_fits
 from riskmodel.runs import design_matrix, experiment
 from riskmodel.runs.data_fit import SEPARATOR, columns_without_information, describe_by_outcome
 from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, village_names
@@ -30,7 +27,7 @@ from riskmodel.runs.run_rows import FoldRows, RunRows, collect_rows
 from riskmodel.targets import KEY
 
 _LOG = logging.getLogger(__name__)
-# Below this a fit says nothing: ten events a parameter is the custom, and even one income needs these.
+# Below this a fit says nothing: ten events a parameter is the custom (Peduzzi 1996).
 MIN_EVENTS = 10
 # ``model_params: {boosting: {monotone: declared}}``: risk may only move as the features' declarations say.
 DECLARED = "declared"
@@ -205,7 +202,7 @@ def fit_rows(
         say("fitting the models that will score")
         train, sampling_notes = rows.final, rows.sampling_notes
         background = matrix.X.iloc[train["row"]]
-        with models.shared_fits():
+        with shared_fits():
             fitted = {name: fit_declared_model(exp, name, train, matrix, X=background) for name in exp.models}
     return ExperimentResult(
         experiment=exp,
@@ -268,7 +265,7 @@ def _test_fold(exp: Experiment, matrix: DesignMatrix, rows: FoldRows) -> _Tested
     _check_events(train, fold)
     # One copy of the rows for all models.
     X, tested = matrix.X.iloc[train["row"]], matrix.X.iloc[test["row"]]
-    with models.shared_fits():
+    with shared_fits():
         fitted = {name: fit_declared_model(exp, name, train, matrix, test, X) for name in exp.models}
     predictions = [predict_rows(name, model, test, tested) for name, model in fitted.items()]
     whole = pd.concat(predictions, ignore_index=True).assign(fold=fold.name)
