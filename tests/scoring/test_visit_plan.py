@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from riskmodel import presentation, scoring
 from riskmodel.errors import InputRefused, UsageError
+from riskmodel.scoring.duties import find_duties, longest_visit_interval
+from riskmodel.scoring.list_totals import coverage_curve
 from riskmodel.scoring.office_files import read_names
 from riskmodel.scoring.visit_plan import (
     Quota,
-    add_due_dates,
-    add_urgency,
-    longest_visit_interval,
+    add_duties,
+    add_visit_dates,
     parse_quotas,
     plan_visits,
     rank_unflagged,
     selection_probabilities,
 )
-from riskmodel.scoring.worklist import coverage_curve
 
 AS_OF = dt.date(2021, 6, 30)
 
@@ -38,12 +38,23 @@ def with_cards(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     every = pd.Series(card).map({"red": 15, "yellow": 30, "blue": 90}).astype("Int64")
     ago = pd.to_timedelta(rng.integers(1, 200, n), unit="D")
     last = pd.Series(pd.Timestamp(AS_OF) - ago).where(rng.random(n) < 0.5)
-    return scores.assign(card=card, visit_every_days=every.to_numpy(), last_seen=last.to_numpy())
+    watched = pd.Series(card).notna().to_numpy()
+    return scores.assign(
+        card=card, visit_every_days=every.to_numpy(), last_seen=last.to_numpy(), in_register=watched
+    )
+
+
+def with_duties(frame: pd.DataFrame) -> pd.DataFrame:
+    return add_duties(add_visit_dates(frame, AS_OF), find_duties(frame, AS_OF).rows)
 
 
 def ready(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     frame = with_cards(scores, seed).sort_values(["probability", "household_id"], ascending=[False, True])
-    return add_urgency(add_due_dates(frame.reset_index(drop=True), AS_OF).assign(in_cohort=True))
+    return with_duties(frame.reset_index(drop=True).assign(in_cohort=True))
+
+
+def without_duties(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(owed=False, turn=0, urgency="", duties="")
 
 
 @given(
@@ -59,9 +70,18 @@ def test_no_flagged_household_is_ever_held_back(make_scores, n, flagged, visits,
     frame = ready(make_scores(n, flagged, 0.0, 0.1, seed), seed)
     plan = plan_visits(frame, visits, share, [seed, 1], parse_quotas(quota), 0.1)
     listed = plan["selected_by"] != ""
-    # Harm rule: whoever a rule flags is on the list; who is held back is neither flagged nor due.
-    assert listed[plan["flagged"]].all()
-    assert not (plan["held"] & (plan["flagged"] | plan["card_due"] | listed)).any()
+    # Harm rule: whoever a rule flags, or is owed a visit, is on the list; who is held back is neither.
+    assert listed[plan["flagged"] | plan["owed"]].all()
+    assert not (plan["held"] & (plan["flagged"] | plan["owed"] | listed)).any()
+    # A duty is never cut for anybody else: while one waits, only duties have a place, and those before it.
+    waits = plan["owed"] & ~plan["planned"]
+    if waits.any():
+        assert plan.loc[plan["planned"], "owed"].all()
+        if quota is None:
+            assert plan.loc[plan["planned"], "turn"].max() < plan.loc[waits, "turn"].min()
+    drawn = int(plan["selected_by"].eq("random").sum())
+    free = int((plan["selected_by"].isin(["", "random", "model"]) & ~plan["held"]).sum())
+    assert drawn == min(round(share * visits), max(visits - int(plan["owed"].sum()), 0), free)
     assert (plan.loc[plan["held"], "chance"] == 0).all()
     assert plan["planned"].sum() <= visits
     # The expected number of planned visits is the number planned wherever every candidate is ranked.
@@ -75,14 +95,14 @@ def test_held_back_means_visited_within_the_cadence(make_scores) -> None:
     days = (pd.Timestamp(AS_OF) - frame["last_seen"]).dt.days
     assert longest_visit_interval() == 90
     lately = days.lt(every)
-    assert (frame["held"] == (lately & ~frame["flagged"] & ~frame["card_due"])).all()
+    assert (frame["held"] == (lately & ~frame["flagged"] & ~frame["owed"])).all()
     assert frame["held"].any()
     # A red card visited 20 days ago is overdue: it is due at once, and on the list.
-    one = frame.assign(flagged=False, card="red", visit_every_days=15)
+    one = frame.assign(flagged=False, card="red", visit_every_days=15, in_register=True)
     one["last_seen"] = pd.Timestamp(AS_OF) - pd.Timedelta(days=20)
-    again = add_due_dates(one, AS_OF)
+    again = with_duties(one)
     assert (again["due_date"] == pd.Timestamp(AS_OF)).all()
-    assert again["card_due"].all()
+    assert again["owed"].all()
     assert not again["held"].any()
 
 
@@ -100,7 +120,7 @@ def test_every_village_above_the_floor_gets_a_visit_if_asked(make_scores) -> Non
 
 def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_scores) -> None:
     frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.0, seed=3), 3)
-    frame = frame.assign(card_due=False, turn=0)
+    frame = without_duties(frame)
     frame.loc[[1, 4], "held"] = True
     plan = plan_visits(frame, 5, 0.4, [0], parse_quotas("township"), 0.0)
     placed = plan.index[(plan["chance"] == 1.0) & plan["planned"]]
@@ -114,15 +134,20 @@ def test_chances_with_a_quota_and_held_households_are_those_of_all_lots(make_sco
     np.testing.assert_allclose(plan["chance"].iloc[pool], times[pool] / len(lots), atol=1e-12)
 
 
-@pytest.mark.parametrize("beyond", ["score", "half", "last"])
+@pytest.mark.parametrize("beyond", ["none", "score", "half", "last"])
 def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, beyond) -> None:
     scores = make_scores(200, flagged=0.0, unknown=0.0, unscored=0.1, seed=9)
     scores["in_cohort"] = scores["pcni"] >= scores["line"]
     plan = scoring.build_worklist(scores, visits=60, random_share=0.0, beyond=beyond)
     inside, pcni = plan.planned["in_cohort"].to_numpy(), plan.planned["pcni"].to_numpy()
     chances = plan.planned["probability"].to_numpy()
-    assert len(plan.planned) == 60
     assert plan.totals["planned_beyond"] == (~inside).sum()
+    if beyond == "none":
+        # Places go to forecasts alone, be there fewer of them than places.
+        assert inside.all()
+        assert len(plan.planned) == min(60, (scores["in_cohort"] & scores["probability"].notna()).sum())
+        return
+    assert len(plan.planned) == 60
     if beyond == "score":
         assert (np.diff(chances) <= 0).all()
         return
@@ -133,15 +158,15 @@ def test_whom_no_forecast_speaks_of_goes_by_score_by_turns_or_last(make_scores, 
     assert inside.sum() == (30 if beyond == "half" else min(60, there))
     if beyond == "last":
         # No forecast loses its place to a score that is none.
-        plain = scoring.build_worklist(scores, visits=60, random_share=0.0)
+        plain = scoring.build_worklist(scores, visits=60, random_share=0.0, beyond="score")
         assert plan.totals["expected_planned"] > plain.totals["expected_planned"]
     assert (plan.curve["expected"].diff().dropna() >= 0).all()
 
 
-@pytest.mark.parametrize("beyond", ["half", "last"])
+@pytest.mark.parametrize("beyond", ["none", "half", "last"])
 def test_chances_are_those_of_all_lots_in_any_ranking(make_scores, beyond) -> None:
     frame = ready(make_scores(9, flagged=0.0, unknown=0.0, unscored=0.2, seed=4), 4)
-    frame = frame.assign(card_due=False, turn=0, held=False, in_cohort=frame["pcni"] >= frame["line"])
+    frame = without_duties(frame).assign(held=False, in_cohort=frame["pcni"] >= frame["line"])
     plan = plan_visits(frame, 5, 0.4, [0], (), 0.0, beyond)
     pool, ranked = rank_unflagged(frame, np.arange(9), beyond)
     times = np.zeros(9)
@@ -312,9 +337,9 @@ def test_where_the_flagged_are_too_many_quotas_choose_among_them_and_drop_none(m
     for found in (plain, plan):
         assert set(flagged["household_id"]) == set(found.listed["household_id"])
         assert (found.planned["selected_by"] == "rule").all()
-    # The list still reads in the order of urgency.
-    turn = plan.planned["urgency"].eq("new_below").to_numpy()
-    assert (np.diff(turn.astype(int)) <= 0).all()
+    # The list still reads in its order: below the line before above it.
+    below = (plan.planned["pcni"] < plan.planned["line"]).to_numpy()
+    assert (np.diff(below.astype(int)) <= 0).all()
 
 
 def test_too_little_room_gives_every_place_its_first_before_any_its_second(make_scores) -> None:
@@ -326,17 +351,18 @@ def test_too_little_room_gives_every_place_its_first_before_any_its_second(make_
 
 
 def households(*rows: dict[str, object]) -> pd.DataFrame:
-    plain = {"flagged": True, "pcni": 5000.0, "line": 6000.0, "probability": 0.5, "in_cohort": True,
-             "in_register": False, "card": None, "visit_every_days": None, "last_seen": pd.NaT}  # fmt: skip
+    plain = {"flagged": True, "rule_category": "marginal", "pcni": 5000.0, "line": 6000.0, "probability": 0.5,
+             "in_cohort": True, "in_register": False, "card": None, "visit_every_days": None,
+             "last_seen": pd.NaT}  # fmt: skip
     frame = pd.DataFrame([{**plain, **row} for row in rows]).assign(
         household_id=[f"h{i}" for i in range(len(rows))]
     )
     frame["visit_every_days"] = frame["visit_every_days"].astype("Int64")
-    return add_due_dates(frame, AS_OF)
+    return frame
 
 
 def order(frame: pd.DataFrame) -> list[str]:
-    plan = add_urgency(frame)
+    plan = with_duties(frame)
     return list(plan[plan["turn"] > 0].sort_values("turn")["household_id"])
 
 
@@ -358,10 +384,10 @@ def test_new_before_watched_deep_before_shallow_and_a_chance_only_above_the_line
          "visit_every_days": 30},
         {"flagged": False, "pcni": 9000.0, "probability": 0.99},
     )  # fmt: skip
-    assert order(frame) == ["h1", "h0", "h3", "h2", "h5", "h4", "h6", "h7"]
-    assert list(add_urgency(frame)["urgency"]) == [
-        "new_below", "new_below", "new_above", "new_above", "watched_due", "watched_due", "watched",
-        "card_due", "",
+    assert order(frame) == ["h1", "h0", "h3", "h2", "h5", "h7", "h4", "h6"]
+    # A card asks for a visit, flagged or not, the worst colour first; one just made is shown, not made again.
+    assert list(with_duties(frame)["urgency"]) == [
+        "new", "new", "new", "new", "card", "card", "watched", "card", "",
     ]  # fmt: skip
 
 
@@ -379,7 +405,7 @@ def test_unknown_income_register_and_line_are_no_reason_to_come_first(make_score
     assert order(frame) == ["h2", "h1", "h0"]
     # Without a county nobody's register is known: everybody counts as new.
     bare = scoring.build_worklist(make_scores(80, flagged=0.5, seed=2), visits=10)
-    assert set(bare.listed["urgency"]) <= {"new_below", "new_above", "chance", "lot"}
+    assert set(bare.listed["urgency"]) <= {"new", "chance", "lot"}
 
 
 def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) -> None:
@@ -391,7 +417,7 @@ def test_the_list_says_why_each_household_stands_there(make_scores, tmp_path) ->
     page = openpyxl.load_workbook(presentation.write_worklist(plan, tmp_path / "list.xlsx"))["核查名单"]
     rows = [[c.value for c in row] for row in page.iter_rows()]
     shown = [row[rows[0].index("排序依据")] for row in rows[1:]]
-    words = {"new_below": "未监测 线下", "new_above": "未监测 线上", "quota": "乡村名额"}
+    words = {"new": "新触发规则", "quota": "乡村名额"}
     words |= {"chance": "风险概率", "lot": "抽签"}
     assert shown == [words[u] for u in plan.listed["urgency"]]
     assert set(shown) == set(words.values())
@@ -427,7 +453,9 @@ def test_every_row_says_why_it_is_there_and_a_hint_is_no_forecast(make_scores, t
     why = [page.cell(r, head.index("为什么在名单上") + 1).value for r in range(2, len(plan.listed) + 2)]
     assert all(why)
     rules = "规则：人均纯收入低于监测线；存在返贫致贫风险"
-    assert all(w.startswith(rules) for w, f in zip(why, plan.listed["flagged"], strict=True) if f)
+    owed = "职责：新触发规则；2021-07-30 前（一个月内入户）"
+    told = f"{owed}\n{rules}"
+    assert all(w.startswith(told) for w, f in zip(why, plan.listed["flagged"], strict=True) if f)
     assert all("抽签选出" in w for w, u in zip(why, plan.listed["urgency"], strict=True) if u == "lot")
     # What is no forecast is printed pale, all else is not.
     grey = [page.cell(r, head.index("风险概率") + 1).font.color for r in range(2, len(plan.listed) + 2)]

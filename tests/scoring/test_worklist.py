@@ -12,7 +12,6 @@ from riskmodel import scoring
 from riskmodel.data import About, from_frames
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.households import known_county
-from riskmodel.scoring.visit_plan import add_urgency
 from riskmodel.scoring.worklist import household_context
 
 CASES = given(
@@ -43,7 +42,8 @@ def test_invariants(make_scores, n, flagged, unknown, unscored, visits, share, s
 
     pool = known[~known["flagged"]]
     drawn = (listed["selected_by"] == "random").sum()
-    assert drawn == min(round(share * visits), len(pool))
+    # The lot is drawn from what duties leave.
+    assert drawn == min(round(share * visits), len(pool), max(visits - known["flagged"].sum(), 0))
     reachable = (
         known["flagged"].sum()
         + max(drawn, 0)
@@ -79,10 +79,10 @@ def test_same_rows_in_any_order_give_the_same_list(
     pd.testing.assert_frame_equal(one.selection, two.selection)
 
 
-def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> None:
+def test_order_is_duties_then_lot_then_model_and_ties_go_by_id(make_scores) -> None:
     worklist = scoring.build_worklist(make_scores(400, seed=3), visits=120, random_share=0.1)
     planned = worklist.planned
-    assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "model", "random"]
+    assert list(dict.fromkeys(planned["selected_by"])) == ["rule", "random", "model"]
     for source, rows in planned.groupby("selected_by"):
         if source == "rule":
             continue  # tests/scoring/test_visit_plan.py
@@ -94,29 +94,30 @@ def test_order_is_rule_then_model_then_lot_and_ties_go_by_id(make_scores) -> Non
 @pytest.mark.parametrize("quota", [None, "village"])
 def test_planned_households_stand_before_those_that_wait(make_scores, quota) -> None:
     # An office reads the list from the top until its visits are used up. So nobody who waits may stand
-    # before anybody who is planned, whatever the source; among each the order is rule, model, lot, and
-    # whom the rules flag goes by urgency.
+    # before anybody who is planned, whatever the source; among each the order is duties, lot, model, and
+    # whom the rules flag goes by how far below the line it is. While one of them waits, nobody is drawn.
     worklist = scoring.build_worklist(
         make_scores(200, flagged=0.5, unscored=0.0), visits=60, random_share=0.2, quota=quota
     )
     listed = worklist.listed
     planned = listed["planned"].to_numpy()
     assert (~planned & listed["selected_by"].eq("rule")).sum() > 20
-    assert (planned & listed["selected_by"].eq("random")).sum() == 12
+    assert listed["selected_by"].eq("rule").all()
     assert planned.tolist() == sorted(planned, reverse=True)
     assert list(listed["position"]) == list(range(1, len(listed) + 1))
-    turn = add_urgency(listed)["turn"]
-    for _, part in listed.assign(turn=turn).groupby("planned"):
-        sources = part["selected_by"].map({"rule": 0, "model": 1, "random": 2})
-        assert sources.is_monotonic_increasing
-        assert part.loc[part["selected_by"] == "rule", "turn"].is_monotonic_increasing
+    for _, part in listed.groupby("planned"):
+        assert part["pcni"].where(part["pcni"] < part["line"]).dropna().is_monotonic_increasing
+        assert (part["pcni"] >= part["line"]).is_monotonic_increasing
+    roomy = scoring.build_worklist(make_scores(200, flagged=0.2, unscored=0.0), visits=80, random_share=0.2)
+    assert roomy.listed["selected_by"].map({"rule": 0, "random": 1, "model": 2}).is_monotonic_increasing
+    assert roomy.listed["selected_by"].eq("random").sum() == 16
 
 
-def test_the_lot_stands_behind_the_model_though_it_drew_some_of_the_most_probable(make_scores) -> None:
+def test_the_lot_stands_before_the_model_though_it_drew_some_of_the_most_probable(make_scores) -> None:
     # 60 of some 280 are drawn, so about one in five of those whom the model would have taken first:
     # they stand with the lot all the same, and the model's own keep their order by risk.
     planned = scoring.build_worklist(make_scores(400, seed=3), visits=200, random_share=0.3).planned
-    assert planned["selected_by"].map({"rule": 0, "model": 1, "random": 2}).is_monotonic_increasing
+    assert planned["selected_by"].map({"rule": 0, "random": 1, "model": 2}).is_monotonic_increasing
     of = planned.groupby("selected_by")["probability"]
     assert of.max()["random"] > of.min()["model"]
 
@@ -164,7 +165,8 @@ def test_too_many_flagged_are_all_listed_and_the_best_are_planned(make_scores) -
     rule = worklist.listed[worklist.listed["selected_by"] == "rule"]
     assert len(rule) > 100
     assert len(worklist.planned) == 50
-    assert rule["planned"].sum() == 45  # five of the fifty visits are the lot's
+    assert rule["planned"].sum() == 50  # the lot is drawn from what duties leave: nothing
+    assert worklist.totals["visits_for_lot"] == len(rule) + 16 == 164  # a tenth of 164 is 16
     # Below the line the depth decides, not the score; who is above it comes after.
     assert rule.loc[rule["planned"], "pcni"].max() <= rule.loc[~rule["planned"], "pcni"].min() < 6000
 

@@ -162,7 +162,7 @@ def unknown_words(known: KnownCounty) -> list[str]:
 def _register(known: KnownCounty) -> pd.DataFrame:
     rows = _until(_fetch(known, "monitoring", "date", "event", "category", "causes", "row_id"), known)
     events = {s.event: code for code, s in declared().states.items() if s.event}
-    rows["cause"] = rows.pop("causes").str.split(";").str[0]
+    rows["cause"] = rows.pop("causes").astype("string").str.split(";").str[0]
     return rows.assign(to=rows.pop("event").map(events), role="county")
 
 

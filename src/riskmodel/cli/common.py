@@ -50,11 +50,16 @@ QuotaOption = Annotated[
     ),
 ]
 BeyondOption = Annotated[
-    Literal["score", "half", "last"] | None,
+    Literal["none", "score", "half", "last"] | None,
     typer.Option(
         "--beyond",
-        help="Below the line or under watch, and no rule flags it: by score, every second place, or last.",
+        help="Below the line or under watch, and no rule flags it: none (only by lot), by score, every "
+        "second place, or last.",
     ),
+]
+CalendarOption = Annotated[
+    Path | None,
+    typer.Option("--calendar", metavar="FILE", help="The office's own holidays, YAML, beside the packaged."),
 ]
 SplitOption = Annotated[
     Literal["township", "none"] | None,

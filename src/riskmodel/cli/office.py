@@ -15,6 +15,7 @@ from riskmodel.cli.common import (
     STORE,
     AsOfOption,
     BeyondOption,
+    CalendarOption,
     DataArgument,
     JsonFlag,
     LangOption,
@@ -93,6 +94,7 @@ def worklist(
         Path | None, typer.Option("--sheets", metavar="FILE", help="Visit sheets, .html or .pdf.")
     ] = None,
     measures: MeasuresOption = None,
+    calendar: CalendarOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random share.")] = 0,
     lang: LangOption = "zh",
     reading: ReadingOptions = READING,
@@ -115,9 +117,11 @@ def worklist(
         county = reading.read_county(data, out=out.parent, as_of=days)
     listed = scoring.build_worklist(
         table, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
-        floor=floor, beyond=beyond or "score", county=county, seed=seed,
+        floor=floor, beyond=beyond or scoring.BEYOND, county=county, seed=seed, calendar=calendar,
     )  # fmt: skip
     _warn_of_list(table, county, listed)
+    for headline in presentation.list_headlines(listed, lang):
+        warn(headline)
     if county is not None and people is not None:
         people = scoring.names_by_current_number(people, known_county(county, listed.as_of))
     if people is not None:
@@ -367,6 +371,7 @@ def month(
     beyond: BeyondOption = None,
     names: NamesOption = None,
     measures: MeasuresOption = None,
+    calendar: CalendarOption = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
     lang: Annotated[str | None, typer.Option("--lang", help="zh or en: outputs and messages.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
@@ -377,12 +382,13 @@ def month(
     """Check, judge, score, list, report and balance a month in one go; a killed run is taken up again."""
     from riskmodel import month as monthly
     from riskmodel.explanation import load_measures
+    from riskmodel.rules import read_calendar
 
     options = monthly.MonthOptions(
         model=model, visits=visits, random_share=random_share, by=by, split=split,
         quota=tuple(quota) if quota else None, floor=floor, beyond=beyond,
         measures=load_measures(measures) if measures else None, seed=seed,
-        lang=lang,
+        calendar=read_calendar(calendar) if calendar else None, lang=lang,
     )  # fmt: skip
     people = read_people(names, reading.pseudonymise)
     result = monthly.run_month(

@@ -79,7 +79,7 @@ def province(
 
     listing = provinces.ListOptions(
         visits=visits, random_share=random_share, by=None if by == "none" else by, quota=tuple(quota or ()),
-        floor=floor, beyond=beyond or "score", seed=seed,
+        floor=floor, seed=seed, **({"beyond": beyond} if beyond else {}),
     )  # fmt: skip
     result = provinces.run_province(
         counties, as_of, out, model=model, store=store, feature_set=feature_set, ruleset=ruleset,

@@ -17,8 +17,9 @@ from pydantic import Field, field_validator
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import MeasureLibrary
 from riskmodel.io import Checkpoints, Spec, inputs_digest, parse_spec, read_table, read_yaml, write_json
+from riskmodel.rules import Calendar
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
-from riskmodel.scoring import QUOTA_FLOOR, BeyondForecast, parse_quotas
+from riskmodel.scoring import BEYOND, QUOTA_FLOOR, BeyondForecast, parse_quotas
 
 FORMAT = 1
 FILE = "month.json"
@@ -42,6 +43,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         "seed",
         "lang",
         "measures",
+        "calendar",
         "split",
     ),
     "report": (*MODEL_FIELDS, "lang"),
@@ -69,6 +71,8 @@ class MonthOptions:
         As `riskmodel.scoring.parse_quotas` takes them; an empty one takes back those of before.
     measures
         The office's own measures; they are kept with the month, so that it can be made again.
+    calendar
+        Working days with the office's own holidays; kept in the same way.
     lang
         ``zh`` or ``en``, of list, report and ledger.
     """
@@ -82,6 +86,7 @@ class MonthOptions:
     floor: float | None = None
     beyond: BeyondForecast | None = None
     measures: MeasureLibrary | None = None
+    calendar: Calendar | None = None
     seed: int | None = None
     lang: str | None = None
 
@@ -104,8 +109,9 @@ class MonthSettings(Spec):
     split: str = NO_SHEETS
     quota: tuple[str, ...] = ()
     floor: float = Field(default=QUOTA_FLOOR, ge=0, le=1)
-    beyond: BeyondForecast = "score"
+    beyond: BeyondForecast = BEYOND
     measures: MeasureLibrary | None = None
+    calendar: Calendar | None = None
     seed: int = Field(default=0, ge=0)
     lang: str = "zh"
     max_rejected: float = 0.05

@@ -87,7 +87,7 @@ class MonthContext:
             self.scores(settings.lang), visits=settings.visits, random_share=settings.random_share,
             by=by,  # type: ignore[arg-type]  # build_worklist checks it
             quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.known,
-            seed=settings.seed, params=dict(self.loaded.card["params"]),
+            seed=settings.seed, params=dict(self.loaded.card["params"]), calendar=settings.calendar,
         )  # fmt: skip
 
     def scores(self, lang: str) -> pd.DataFrame:
@@ -139,6 +139,8 @@ def list_visits(context: MonthContext) -> StepResult:
     if len(worklist.planned) < worklist.visits:
         homes = counted(len(worklist.planned), "household")
         context.say(f"warning: {counted(worklist.visits, 'visit')}, but only {homes} to plan for")
+    for headline in presentation.list_headlines(worklist, context.settings.lang):
+        context.say(f"warning: {headline}")
     settings = context.settings
     presentation.record_list(
         worklist, context.out, settings.lang, split=settings.split != NO_SHEETS, library=settings.measures

@@ -11,6 +11,8 @@ from riskmodel.presentation.forecast_page import (
     read_forecast,
     write_forecast,
 )
+from riskmodel.presentation.list_duties import plan_words
+from riskmodel.presentation.list_summary import list_headlines
 from riskmodel.presentation.model_pages import write_model_card, write_monitor
 from riskmodel.presentation.office_page import OFFICE_PAGE, write_office_page
 from riskmodel.presentation.page import (
@@ -44,7 +46,7 @@ from riskmodel.presentation.table import Cell, Column, Row, Table, Words
 from riskmodel.presentation.township_books import record_list, write_township_books
 from riskmodel.presentation.visit_sheets import print_pdf, write_visit_sheets
 from riskmodel.presentation.workbook import open_workbook
-from riskmodel.presentation.worklist import list_columns, plan_words, rows_in_words, write_worklist
+from riskmodel.presentation.worklist import list_columns, rows_in_words, write_worklist
 
 __all__ = [
     "OFFICE_PAGE",
@@ -78,6 +80,7 @@ __all__ = [
     "intervals",
     "line_style",
     "list_columns",
+    "list_headlines",
     "open_workbook",
     "page_html",
     "plan_words",

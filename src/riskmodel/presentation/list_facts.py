@@ -14,7 +14,8 @@ from riskmodel.scoring import Worklist
 
 REASONS = 3
 BY_SCORE = ("chance", "beyond", "quota")  # why a household stands here that no rule names
-GROUNDS = ("flagged", "urgency", "rule_conditions", "rule_category", "income_reason")  # why it is on the list
+GROUNDS = ("flagged", "urgency", "duties", "clock", "case_state", "rule_conditions", "rule_category",
+           "income_reason")  # fmt: skip  # why it is on the list
 
 
 def _phrase(name: str, lang: Language, /, **values: object) -> str:
@@ -54,7 +55,7 @@ def fact_cells(rows: pd.DataFrame, conditions: Sequence[object], lang: Language)
     """Return one cell a household: the rules' grounds and the facts on record; or the lot, the card."""
     flagged = rows["flagged"].eq(True) if "flagged" in rows else pd.Series(False, rows.index)
     urgency = rows["urgency"] if "urgency" in rows else pd.Series("", rows.index)
-    alone = {"lot": "by_lot", "card_due": "by_card"}
+    alone = {"lot": "by_lot"}
     facts = column_values(rows["fact_lines"]) if "fact_lines" in rows else [""] * len(rows)
     blind = _unknown_incomes(rows, lang)
     out: list[object] = []

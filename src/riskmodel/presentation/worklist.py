@@ -6,7 +6,6 @@ takes what visits find.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,20 @@ import pandas as pd
 from riskmodel import rules
 from riskmodel.errors import UsageError
 from riskmodel.explanation import MeasureLibrary
-from riskmodel.i18n import LANGUAGES, Language, both, check_language, join, pair, same, section, text
+from riskmodel.i18n import Language, check_language, pair, section, text
 from riskmodel.io import column_values, records
-from riskmodel.models import is_model, model_entry, model_names
+from riskmodel.presentation.list_duties import (
+    clock_words,
+    duty_lines,
+    listed_rule_sets,
+    phrase,
+    urgency_words,
+)
 from riskmodel.presentation.list_facts import fact_cells, hint_cells, with_facts, written_lines
-from riskmodel.presentation.table import NOTHING, Cell, Column, Kind, Row, Table, plain_value
+from riskmodel.presentation.list_summary import overload, summary_lines
+from riskmodel.presentation.table import Cell, Column, Kind, Row, Table, plain_value
 from riskmodel.presentation.workbook import HEADER_HEIGHT, Workbook, lines_table, open_workbook
-from riskmodel.rules import RuleSet, dropped_in_words
+from riskmodel.rules import dropped_in_words
 from riskmodel.scoring import (
     ENTRY_KINDS,
     LIST_PROPERTIES,
@@ -38,7 +44,7 @@ from riskmodel.scoring import Column as ListColumn
 
 OPTIONAL = ("tier", "interval", "rule_conditions", "group", "persons", "registration", "in_register",
             "last_visit", "last_outcome", "card", "held_until", "own_id", "head_name", "contact", "phone",
-            "trip", "records", "questions", "measures")  # fmt: skip
+            "trip", "records", "questions", "measures", "clock")  # fmt: skip
 SOURCES_OF = {
     "records": ("lag_months", "doubts"),
     "questions": ("question_lines",),
@@ -46,11 +52,6 @@ SOURCES_OF = {
     "reasons": ("reason_1",),
     "interval": ("probability_low", "probability_high"),
 }
-
-
-def phrase(name: str, lang: Language, /, **values: object) -> str:
-    """Return a phrase of the worklist in one language, its places filled in."""
-    return text(f"worklist.words.{name}", lang, **values)
 
 
 def list_columns(rows: pd.DataFrame) -> list[ListColumn]:
@@ -74,6 +75,8 @@ def rows_in_words(rows: pd.DataFrame, columns: list[ListColumn], lang: Language)
     """Return the rows as they are read: text, numbers, dates; None where nothing is to be written."""
     made: Mapping[str, Callable[[pd.DataFrame, Language], list[object]]] = {
         "facts": _facts,
+        "urgency": urgency_words,
+        "clock": clock_words,
         "questions": written_lines("question_lines"),
         "measures": written_lines("measure_lines"),
         "reasons": hint_cells,
@@ -110,37 +113,12 @@ def _yes_no(column: str) -> Callable[[pd.DataFrame, Language], list[object]]:
     return write
 
 
-def plan_words(listed: pd.DataFrame, lang: str) -> list[str]:
-    """Return in words how each household came onto the list and when it is to be visited.
-
-    Parameters
-    ----------
-    listed : DataFrame
-        ``Worklist.listed``.
-    lang : str
-        ``zh`` or ``en``.
-
-    Returns
-    -------
-    list of str
-        One text a household, in the order of the list.
-    """
-    language = check_language(lang)
-    coded = code_words(language)
-    out = []
-    for row in records(listed[["position", "planned", "selected_by", "urgency", "due_date"]]):
-        source, why = coded["selected_by"][row["selected_by"]], coded["urgency"][row["urgency"]]
-        line = "plan_line" if row["planned"] else "plan_waits"
-        due = f"{pd.Timestamp(row['due_date']):%Y-%m-%d}"
-        out.append(phrase(line, language, position=row["position"], source=source, why=why, due=due))
-    return out
-
-
 def _facts(rows: pd.DataFrame, lang: Language) -> list[object]:
-    conditions: list[object] = [None] * len(rows)
-    if "rule_conditions" in rows:
-        conditions = _conditions(rows, lang)
-    return fact_cells(rows, conditions, lang)
+    none: list[object] = [None] * len(rows)
+    conditions = _conditions(rows, lang) if "rule_conditions" in rows else none
+    cells = fact_cells(rows, conditions, lang)
+    owed = duty_lines(rows, lang)
+    return ["\n".join(str(part) for part in pair if part) or None for pair in zip(owed, cells, strict=True)]
 
 
 def _records(rows: pd.DataFrame, lang: Language) -> list[object]:
@@ -178,12 +156,6 @@ def _conditions(rows: pd.DataFrame, lang: Language) -> list[object]:
     return out
 
 
-def listed_rule_sets(rows: pd.DataFrame) -> list[RuleSet]:
-    """Return the rule sets that the verdicts of a list name, as far as they are here."""
-    names = set(rows["ruleset"].dropna()) if "ruleset" in rows else set()
-    return [rules.load_rules(name) for name in sorted(names & set(rules.available_rule_sets()))]
-
-
 def _rule_words(rows: pd.DataFrame, lang: Language) -> dict[tuple[str, str], str]:
     """Return what the rule sets of these rows call their categories and conditions."""
     out: dict[tuple[str, str], str] = {}
@@ -198,11 +170,8 @@ ZOOM = 90  # percent; all columns up to the reasons are then in sight on a lapto
 FROZEN_THROUGH = "household_id"  # the columns that say which household it is stay in sight
 FORECAST_COLUMNS = ("probability", "tier", "interval")
 NOT_ON_UNKNOWN = ("position", "planned", "selected_by", "urgency", "rule_conditions", "chance", "trip",
-                  "held_until")  # fmt: skip
+                  "clock", "held_until")  # fmt: skip
 NOT_ON_HELD = (*NOT_ON_UNKNOWN[:-1], "due_date")
-MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "assumptions",
-           "data_fingerprint")  # fmt: skip
-SNAPSHOT = re.compile(r"(?:^|;)snapshot_on=([0-9-]+)")
 DROPPED_COLUMNS: tuple[tuple[str, Kind, int], ...] = (
     ("household_id", "id", 14), ("township", "text", 10), ("village", "text", 10), ("as_of", "date", 11),
     ("ruleset", "text", 14), ("category", "wrap", 14), ("flagged", "text", 9), ("in_register", "text", 9),
@@ -277,6 +246,7 @@ def _write_sheets(
     fixed = {key: book.name(book.said(name)) for key, name in section("worklist.sheets", lang).items()}
     hints = list_hints(book)
     footer = book.said(phrase("page", lang))
+    too_many = overload(worklist, lang)
     lists = _lists(worklist, names, lang, library)
     _, whole, own_columns = lists[0]
     told = rows_in_words(whole, own_columns, lang)
@@ -285,8 +255,9 @@ def _write_sheets(
         name = fixed.get(key) or book.name(key.strip())
         of_list = i == 0 or (columns is own_columns and one_rule_set)
         words = told.loc[rows.index] if of_list else rows_in_words(rows, columns, lang)
+        headed = f"{title}　{name}{too_many if i == 0 else ''}"
         book.form(
-            _list_table(rows, columns, words, lang), name=name, title=f"{title}　{name}", footer=footer,
+            _list_table(rows, columns, words, lang), name=name, title=headed, footer=footer,
             earliest=worklist.as_of, hints=hints, zoom=ZOOM, least_lines=2, spare=4, landscape=True,
         )  # fmt: skip
     if len(worklist.dropped):
@@ -371,69 +342,3 @@ def _list_table(rows: pd.DataFrame, columns: list[ListColumn], words: pd.DataFra
     ]
     labels = [c.id for c in columns].index(FROZEN_THROUGH) + 1
     return Table(list_headings(columns, lang), table_rows, labels=labels)
-
-
-def summary_lines(worklist: Worklist, lang: Language) -> list[tuple[str, str]]:
-    """Return the summary as (name, text) pairs; a heading has no text."""
-    facts = summary_facts(worklist)
-    out = []
-    for part, words in section("worklist.summary").items():
-        out.append((words["heading"][lang], ""))
-        for line, said in words["lines"].items():
-            if line == "curve":
-                out += curve_lines(worklist, lang)
-                continue
-            key = f"worklist.summary.{part}.lines.{line}.text"
-            out.append((said["name"][lang], text(key, lang, **facts) if "text" in said else str(facts[line])))
-    if found := SNAPSHOT.search(facts["assumptions"]):
-        out.append((phrase("snapshot", lang), phrase("snapshot_text", lang, day=found[1])))
-    return out
-
-
-def curve_lines(worklist: Worklist, lang: Language) -> list[tuple[str, str]]:
-    """Return what more visits would reach, one line a number of visits."""
-    out = []
-    for step in worklist.curve.to_dict("records"):
-        row = {str(k): v for k, v in step.items()}
-        name = phrase("more" if row["more"] else "more_none", lang, **row)
-        known = row["low"] == row["low"] and row["high"] == row["high"]
-        interval = phrase("more_interval", lang, **row) if known else ""
-        out.append((name, phrase("more_text", lang, **row, interval=interval)))
-    return out
-
-
-def summary_facts(worklist: Worklist) -> dict[str, Any]:
-    """Return every figure that the summary quotes: counts as int, expected numbers as float."""
-    expected = ("expected", "expected_planned", "expected_flagged")
-    facts: dict[str, Any] = {k: v if k in expected else int(v) for k, v in worklist.totals.items()}
-    facts["waiting"] = facts["flagged"] + facts["card_due"] - facts["planned_rule"]
-    facts["quota"] = {lang: _quotas(worklist, lang) for lang in LANGUAGES}
-    facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
-    facts["beyond"] = section("worklist.words")[f"beyond_{worklist.beyond}"]
-    facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
-    rows = pd.concat([worklist.listed, worklist.unknown], ignore_index=True)
-    for column in MADE_BY:
-        values = sorted({str(v) for v in rows[column].dropna()}) if column in rows else []
-        facts[column] = ", ".join(values) or NOTHING
-    kinds = sorted(set(rows["model_kind"].dropna().astype(str))) if "model_kind" in rows else []
-    facts["order"] = join([_order(kind) for kind in kinds]) if kinds else same(NOTHING)
-    return facts
-
-
-def _order(kind: str) -> Mapping[str, str]:
-    """Return what orders the households that no rule flags; a simple order is called one."""
-    words = model_names(kind)
-    simple = is_model(kind) and model_entry(kind).simple_order
-    return both("worklist.words.order_simple", model=words) if simple else words
-
-
-def _quotas(worklist: Worklist, lang: Language) -> str:
-    if not worklist.quotas:
-        return phrase("quota_none", lang)
-    asked = [
-        phrase(f"quota_{'each' if q.each else 'share'}_{q.place}", lang, each=q.each, share=q.share)
-        for q in worklist.quotas
-    ]
-    placed = int(worklist.totals["planned_quota"])
-    joined_up = phrase("colon_join", lang).join(asked)
-    return phrase("quota_told", lang, asked=joined_up, floor=worklist.floor, placed=placed)

@@ -53,7 +53,7 @@ class ListOptions:
     by: str | None = "township"
     quota: tuple[str, ...] = ()
     floor: float = scoring.QUOTA_FLOOR
-    beyond: scoring.BeyondForecast = "score"
+    beyond: scoring.BeyondForecast = scoring.BEYOND
     seed: int = 0
 
 

@@ -1,5 +1,6 @@
 """Scores, the worklist, returned visits and monitoring."""
 
+from riskmodel.scoring.duties import CARD_RULESET, duty_rules
 from riskmodel.scoring.filled_list import FilledList, read_filled_list
 from riskmodel.scoring.list_log import LIST_PROPERTIES, ListLog, list_log, write_list_log
 from riskmodel.scoring.monitoring import MonitoringResult, compare_outcomes, measure_drift, monitor
@@ -26,6 +27,7 @@ from riskmodel.scoring.visit_faults import Conflict, Finding, finding_words
 from riskmodel.scoring.visit_import import VisitImport, import_visits, visit_progress
 from riskmodel.scoring.visit_plan import BeyondForecast, parse_quotas, selection_probabilities
 from riskmodel.scoring.worklist import (
+    BEYOND,
     ENTRY_KINDS,
     QUOTA_FLOOR,
     Column,
@@ -36,6 +38,8 @@ from riskmodel.scoring.worklist import (
 )
 
 __all__ = [
+    "BEYOND",
+    "CARD_RULESET",
     "ENTRY_KINDS",
     "LIST_PROPERTIES",
     "NAME_COLUMNS",
@@ -58,6 +62,7 @@ __all__ = [
     "code_words",
     "compare_outcomes",
     "declared_columns",
+    "duty_rules",
     "explain",
     "finding_words",
     "import_visits",

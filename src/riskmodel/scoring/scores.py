@@ -17,7 +17,7 @@ from riskmodel.households import DateLike, KnownCounty, known_county, known_part
 from riskmodel.i18n import check_language
 from riskmodel.io import ScratchFolder
 from riskmodel.runs import LoadedModel, model_inputs, score_columns, start_run
-from riskmodel.scoring.visit_plan import CARD_RULESET
+from riskmodel.scoring.duties import CARD_RULESET
 
 FORMAT = 1
 REASONS = 3

@@ -1,5 +1,6 @@
 """The plan of visits: when each is due, who comes first, what places are sure of, and who is drawn by lot.
 
+Duties come first, in the order of ``duties.yaml``; the lot is drawn from what they leave, then go forecasts.
 The model learnt from households above the line and outside the register; among these its probability orders.
 A household that is below the line, or in the register, is not waiting to fall: its score is no forecast, and
 it is ordered by what the rules measure, which everyone can check.
@@ -18,15 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from riskmodel import rules
 from riskmodel.errors import UsageError
+from riskmodel.scoring.duties import PLANNING_DAYS, duty_rules, longest_visit_interval, look_up
 
-PLANNING_DAYS = 30  # a list is made for a month
-CARD_RULESET = "cards-2023"
 CARD_ORDER = {"red": 0, "yellow": 1, "blue": 2}
-# Codes of the column `urgency`, in the order in which they stand on the list.
-NEW_BELOW, NEW_ABOVE = "new_below", "new_above"
-WATCHED_DUE, WATCHED, CARD = "watched_due", "watched", "card_due"
+# Codes of the column `urgency` beside the duties.
 URGENCY_OF_SOURCE = {"quota": "quota", "model": "chance", "random": "lot"}
 BEYOND = "beyond"  # added by the model though it did not learn from such households: below the line, watched
 
@@ -38,17 +35,12 @@ QUOTA_FORMS = (
 )
 _QUOTA = re.compile(r"(township|village)(?::(?:([1-9][0-9]{0,5})|([0-9]{1,3}(?:\.[0-9]{1,4})?)%))?")
 
-BeyondForecast = Literal["score", "half", "last"]
+BeyondForecast = Literal["none", "score", "half", "last"]
 RowNumbers = NDArray[np.intp]
 
 
-def longest_visit_interval() -> int:
-    """Return the longest time between two visits that ``cards-2023`` allows, in days."""
-    return max(tier.visit_every_days or 0 for tier in rules.load_rules(CARD_RULESET).tiers)
-
-
-def add_due_dates(households: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """Add ``due_date``, ``visit_due``, ``card_due``, ``held`` (visited lately) and ``held_until``.
+def add_visit_dates(households: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    """Add ``due_date`` (within the month, or by its card), ``held`` (visited lately) and ``held_until``.
 
     A household in the register has a card, and by its colour a visit every so many days (001 §17). For all
     others the rarest of these visits, the blue card's quarter, says what "lately" is: an assumption.
@@ -59,57 +51,78 @@ def add_due_dates(households: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     every = households["visit_every_days"] if "visit_every_days" in households else pd.Series(pd.NA, index)
     days = pd.to_numeric(every).astype("Float64").fillna(longest_visit_interval()).astype(float)
     next_visit = seen + pd.to_timedelta(days, unit="D")
-    latest = day + pd.to_timedelta(days.clip(upper=PLANNING_DAYS), unit="D")
-    due = next_visit.where(next_visit < latest, latest).where(seen.notna(), latest)
-    # Only a card sets a day; whoever has none is to be visited while the list holds.
-    due = due.where(every.notna(), day + pd.to_timedelta(PLANNING_DAYS, unit="D"))
-    out = households.assign(due_date=due.where(due > day, day))
-    carded = households["card"].isin(["red", "yellow"]) if "card" in households else pd.Series(False, index)
-    out["visit_due"] = seen.isna() | (next_visit <= latest)
-    out["card_due"] = carded & ~households["flagged"] & out["visit_due"]
-    out["held"] = ~households["flagged"] & ~out["card_due"] & seen.notna() & (next_visit > day)
-    out["held_until"] = next_visit.where(out["held"])
-    return out
+    held = ~households["flagged"] & seen.notna() & (next_visit > day)
+    due = pd.Series(day + pd.Timedelta(days=PLANNING_DAYS), index)
+    return households.assign(due_date=due, held=held, held_until=next_visit.where(held))
 
 
-def add_urgency(households: pd.DataFrame) -> pd.DataFrame:
-    """Add why each household that must be listed stands where it does (``urgency``), and its ``turn`` from 1.
+def add_duties(households: pd.DataFrame, duties: pd.DataFrame) -> pd.DataFrame:
+    """Add what is owed to each household: ``duties``, ``urgency``, ``clock``, ``owed``, ``turn`` (from 1).
 
-    First those that the rules flag and the register does not hold yet, for nobody looks after them: below
-    the line by how far below, then above it by probability. Then those in the register, whose visit is due
-    before whose is not, by the colour of their card, then as before. Last those whom no rule flags and whose
-    red or yellow card asks for a visit. All others have an empty code and turn 0; where the register is not
-    known everybody counts as new.
+    ``duties`` joins the codes in the order of ``duties.yaml``; ``urgency`` is the first of them and says
+    where the household stands, ``due_date`` the earliest of their days, ``clock`` the limit that sets it.
+    ``owed`` is false where nothing is to be done now (a case under way, a visit made) and for incomes that
+    are only to be known before the quarter ends. Within a rank the earlier day goes first, then who is below
+    the line by how far below, then who is above it, by probability where that is a forecast, then by id.
+    Whoever is owed a visit is not held back. All others have an empty code and turn 0.
     """
-    flagged = households["flagged"].to_numpy()
-    listed = flagged | households["card_due"].to_numpy()
-    watched = _boolean(households, "in_register") & flagged
-    due = watched & _boolean(households, "visit_due")
+    declared = duty_rules()
+    rows = duties.assign(
+        order=duties["code"].map({code: i for i, code in enumerate(declared.kinds)}),
+        stands=duties["code"].isin(declared.standing),
+    )
+    # A case under way or a visit made is told where nothing else is asked.
+    asked = rows.loc[~rows["stands"].astype(bool), "household_id"]
+    rows = rows[~rows["stands"].astype(bool) | ~rows["household_id"].isin(asked)].sort_values(
+        ["household_id", "order"]
+    )
+    first = rows.drop_duplicates("household_id").set_index("household_id")
+    by_day = rows.sort_values(["due_on", "order"], na_position="last").drop_duplicates("household_id")
+    by_day = by_day.set_index("household_id")
+    ids = households["household_id"]
+    urgency = look_up(ids, first["code"]).fillna("").astype(object)
+    due = pd.to_datetime(look_up(ids, by_day["due_on"]))
+    codes = rows[~rows["stands"].astype(bool)].groupby("household_id")["code"].agg(";".join)
+    out = households.assign(
+        urgency=urgency,
+        duties=look_up(ids, codes).fillna("").astype(object),
+        clock=look_up(ids, by_day["clock"]).astype(object),
+        owed=ids.isin(rows.loc[rows["code"].isin(declared.owed), "household_id"]),
+        due_date=due.fillna(households["due_date"]).where(~urgency.isin(declared.standing)),
+    )
+    out["clock"] = out["clock"].where(out["clock"].notna(), None)
+    named = urgency.ne("").to_numpy()
+    out["held"] = out["held"] & ~named
+    out["held_until"] = out["held_until"].where(out["held"])
+    return out.assign(turn=_turns(out, named, urgency.map(declared.rank)))
+
+
+def _turns(households: pd.DataFrame, named: NDArray[np.bool_], rank: pd.Series) -> NDArray[np.int64]:
+    """Return the order of whoever a duty names, from 1; 0 for the others."""
     with np.errstate(invalid="ignore", divide="ignore"):
         income_to_line = households["pcni"].to_numpy(dtype=float) / households["line"].to_numpy(dtype=float)
     below = income_to_line < 1
-    is_forecast = ~below & households["in_cohort"].to_numpy() & ~watched
-    urgency = np.select(
-        [~listed, ~flagged, due, watched, below], ["", CARD, WATCHED_DUE, WATCHED, NEW_BELOW], NEW_ABOVE
-    ).astype(object)
-    index = households.index
-    colour = households["card"].map(CARD_ORDER) if "card" in households else pd.Series(np.nan, index)
-    probability = np.where(is_forecast, households["probability"].to_numpy(dtype=float), np.nan)
+    watched = _boolean(households, "in_register")
+    probability = households["probability"].fillna(0).to_numpy(dtype=float)
+    is_forecast = ~below & households["in_cohort"].to_numpy(dtype=bool) & ~watched
+    colour = households["card"].map(CARD_ORDER) if "card" in households else pd.Series(3, households.index)
+    carded = households["urgency"].isin(["card", "watched"])
     keys = pd.DataFrame(
         {
-            "group": pd.Series(urgency).map({WATCHED_DUE: 1, WATCHED: 2, CARD: 3}).fillna(0).to_numpy(),
-            # Without a visit to make by card its colour says nothing of a household that is new.
-            "colour": np.where(watched | (urgency == CARD), colour.fillna(3).to_numpy(dtype=float), 0),
+            "rank": rank.to_numpy(dtype=float),
+            "due": households["due_date"].to_numpy(),
+            # Without a visit to make by card its colour says nothing.
+            "colour": np.where(carded, colour.fillna(3).to_numpy(dtype=float), 0),
             "above": ~below,
-            "probability": -np.nan_to_num(probability),
+            "probability": -np.where(is_forecast, probability, 0),
             "income_to_line": income_to_line,
             "household_id": households["household_id"].astype(str).to_numpy(),
         }
     )
-    order = keys[listed].sort_values(list(keys.columns)).index.to_numpy()
+    order = keys[named].sort_values(list(keys.columns)).index.to_numpy()
     turn = np.zeros(len(households), dtype=int)
     turn[order] = np.arange(1, len(order) + 1)
-    return households.assign(urgency=urgency, turn=turn)
+    return turn
 
 
 def _boolean(households: pd.DataFrame, column: str) -> NDArray[np.bool_]:
@@ -256,22 +269,29 @@ def plan_visits(
 ) -> pd.DataFrame:
     """Return the households (by falling probability) with ``planned``, ``selected_by``, ``chance`` in front.
 
-    Whom the rules name comes first; where these are too many, the quotas say who of them goes now. Else
-    quotas are served from the others at or above the floor, by probability, before the lot is drawn (so
-    these have chance 1). ``urgency`` is filled in and ``turn`` goes on for all who are listed. Chances are
-    exact, before the lot; households held back have none this month.
+    Duties come first and take what places there are; where these are too few, the quotas say who of one rank
+    goes now. The lot is drawn from what duties leave, ``random_share`` of all visits at most. Then go incomes
+    to be known before the quarter ends. Quotas are served from the others at or above the floor, by
+    probability, before the lot is drawn (so these have chance 1). ``urgency`` is filled in and ``turn`` goes
+    on for all who are listed. Chances are exact, before the lot; households held back have none this month.
     """
     turns = households["turn"].to_numpy()
     in_cohort = households["in_cohort"].to_numpy(dtype=bool)
+    standing = households["urgency"].isin(duty_rules().standing).to_numpy()
     named = np.argsort(np.where(turns > 0, turns, len(turns) + 1), kind="stable")[: (turns > 0).sum()]
+    owed = households["owed"].to_numpy(dtype=bool)
     free = np.flatnonzero((turns == 0) & ~households["held"].to_numpy())
     unflagged, ranked = rank_unflagged(households, free, beyond)
-    random = min(round(random_share * visits), len(unflagged))
-    now = _plan_named(households, named, visits - random, quotas, visits)
+    now = _plan_named(households, named[owed[named]], visits, quotas)
+    random = min(round(random_share * visits), len(unflagged), visits - len(now))
+    # Incomes to be known by the quarter's end are no duty that pushes the lot aside.
+    later = named[~owed[named] & ~standing[named]][: visits - len(now) - random]
+    now = np.r_[now, later]
     room = min(visits - random - len(now), len(unflagged) - random)
-    # Below the line counts as above any floor.
-    low = (households["pcni"] < households["line"]) & ~in_cohort & (beyond != "score")
-    candidates = unflagged[((households["probability"] >= floor) | low).to_numpy()[unflagged]]
+    # Below the line counts as above any floor, where such households are taken in beside forecasts.
+    low = (households["pcni"] < households["line"]) & ~in_cohort & (beyond in ("half", "last"))
+    able = ((households["probability"] >= floor) & (in_cohort | (beyond != "none"))) | low
+    candidates = unflagged[able.to_numpy()[unflagged]]
     placed = fill_quotas(households, candidates, now, quotas, visits)[:room]
     ranked -= int(np.isin(unflagged[:ranked], placed).sum())
     pool = unflagged[~np.isin(unflagged, placed)]
@@ -283,10 +303,14 @@ def plan_visits(
 
     selected_by = np.full(len(households), "", dtype=object)
     urgency = households["urgency"].to_numpy(dtype=object).copy()
-    for source, rows in (("rule", named), ("random", drawn), ("model", by_rank), ("quota", placed)):
+    # Of incomes to be known by the quarter's end only those with a place are listed: all are on a sheet.
+    listed = named[owed[named] | standing[named] | np.isin(named, later)]
+    for source, rows in (("rule", listed), ("random", drawn), ("model", by_rank), ("quota", placed)):
         selected_by[rows] = "model" if source == "quota" else source
         if source in URGENCY_OF_SOURCE:
             urgency[rows] = URGENCY_OF_SOURCE[source]
+    applied = households["duties"].eq("application").to_numpy() & ~households["flagged"].to_numpy(dtype=bool)
+    selected_by[(selected_by == "rule") & applied] = "application"
     urgency[by_rank[~in_cohort[by_rank]]] = BEYOND
     planned = np.zeros(len(households), dtype=bool)
     planned[np.concatenate([now, drawn, by_rank, placed])] = True
@@ -297,8 +321,10 @@ def plan_visits(
     turn = turns.copy()
     turn[unflagged] = len(named) + 1 + np.arange(len(unflagged))
     head = pd.DataFrame(
-        {"planned": planned, "selected_by": selected_by, "chance": chance}, index=households.index
+        {"planned": planned, "selected_by": selected_by, "chance": chance, "ranked": False},
+        index=households.index,
     )
+    head.loc[head.index[[*placed, *pool[:ranked]]], "ranked"] = True
     return pd.concat([head, households.assign(urgency=urgency, turn=turn)], axis=1)
 
 
@@ -308,14 +334,17 @@ def rank_unflagged(
     """Return whom no rule names (rows by falling probability) in the order of the visits, and how many rank.
 
     The rest can only be drawn. ``beyond`` says what becomes of households that the model did not learn from
-    (below the line, or under watch), whose score is no forecast: ``score`` leaves them where it puts them,
-    ``half`` gives them every second place, ``last`` puts them behind all forecasts; in both by how far below
-    the line they are.
+    (below the line, or under watch), whose score is no forecast: ``none`` leaves them to the lot, ``score``
+    leaves them where it puts them, ``half`` gives them every second place, ``last`` puts them behind all
+    forecasts; in both by how far below the line they are.
     """
     scored = households["probability"].notna().to_numpy()[pool]
     if beyond == "score":
         return np.r_[pool[scored], pool[~scored]], int(scored.sum())
     inside = households["in_cohort"].to_numpy(dtype=bool)[pool]
+    if beyond == "none":
+        forecast = inside & scored
+        return np.r_[pool[forecast], pool[~forecast]], int(forecast.sum())
     income_to_line = (households["pcni"] / households["line"]).to_numpy(dtype=float)[pool]
     forecast, others = pool[inside & scored], pool[~inside]
     others = others[np.argsort(income_to_line[~inside], kind="stable")]
@@ -325,15 +354,20 @@ def rank_unflagged(
 
 
 def _plan_named(
-    households: pd.DataFrame, named: RowNumbers, room: int, quotas: Sequence[Quota], visits: int
+    households: pd.DataFrame, named: RowNumbers, room: int, quotas: Sequence[Quota]
 ) -> RowNumbers:
-    """Return whom of those the rules name is visited this time: all, or so many as there is room for."""
+    """Return who of those that are owed a visit gets it this time: all, or so many as there is room for.
+
+    Quotas choose within a rank of duties, never between two: the last rank that is reached is shared out.
+    """
     if len(named) <= room:
         return named
-    none = np.array([], dtype=np.intp)
-    first = fill_quotas(households, named, none, quotas, visits)[:room]
-    rest = named[~np.isin(named, first)][: room - len(first)]
-    return np.sort(np.r_[first, rest])
+    rank = households["urgency"].map(duty_rules().rank).to_numpy(dtype=float)[named]
+    reached = rank[room]
+    whole, shared = named[rank < reached], named[rank == reached]
+    first = fill_quotas(households, shared, whole, quotas, room)[: room - len(whole)]
+    rest = shared[~np.isin(shared, first)][: room - len(whole) - len(first)]
+    return named[np.isin(named, np.r_[whole, first, rest])]
 
 
 def number_trips(planned: pd.DataFrame) -> pd.Series:

@@ -1,7 +1,7 @@
 """The worklist: whom to visit, in what order, what the visitor should know, and what more visits would reach.
 
-All whom a rule flags are listed, a random share is drawn by lot, the rest is chosen by probability
-(`riskmodel.scoring.visit_plan`).
+All whom a rule flags are listed, duties come first, a random share is drawn by lot from what they leave, the
+rest is chosen by probability (`riskmodel.scoring.duties`, `riskmodel.scoring.visit_plan`).
 Its columns are declared in ``worklist_columns.yaml``.
 """
 
@@ -16,7 +16,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy.stats import poisson
 
 from riskmodel import rules
 from riskmodel.data import County, codes
@@ -26,15 +25,23 @@ from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
 from riskmodel.register import NATURAL_CHANGE
-from riskmodel.scoring.joins import count_unmet
-from riskmodel.scoring.visit_plan import (
+from riskmodel.scoring.duties import (
     CARD_RULESET,
+    Duties,
+    find_duties,
+    look_up,
+    quarter_end,
+    register_facts,
+)
+from riskmodel.scoring.joins import count_unmet
+from riskmodel.scoring.list_totals import DUTY_SOURCES, SOURCES, coverage_curve, forecast_only, list_totals
+from riskmodel.scoring.visit_plan import (
     PLACES,
     BeyondForecast,
     PlaceKind,
     Quota,
-    add_due_dates,
-    add_urgency,
+    add_duties,
+    add_visit_dates,
     number_trips,
     parse_quotas,
     plan_visits,
@@ -47,10 +54,8 @@ CONTEXT_COLUMNS = (
 )  # fmt: skip
 SELECTION_COLUMNS = ["household_id", "as_of", "selected_by", "planned", "chance", "held"]
 UNKNOWN_INCOME = "unknown"
-SOURCES = ("rule", "model", "random")  # codes of visits.selected_by, in the order they stand on the list
+BEYOND: BeyondForecast = "none"  # places go to forecasts
 QUOTA_FLOOR = 0.1  # a yellow card's probability in cards-2023 (an assumption there)
-EXTRA_VISITS = (0, 10, 20, 50, 100, 200, 500)
-INTERVAL_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -61,15 +66,16 @@ class Worklist:
     ----------
     listed
         One row a household, in order: ``position`` (from 1), ``planned``, ``selected_by`` (`SOURCES`),
-        ``chance``, ``urgency`` (why it is listed: `riskmodel.scoring.visit_plan`), then the columns of
-        the scores and, from a county, `CONTEXT_COLUMNS`; ``due_date``, ``visit_due``, ``card_due``, and
-        ``trip`` (the village's place on its township's tour; 0 unplanned).
+        ``chance``, ``urgency`` (why it is listed: a duty, or how it was chosen), then the columns of the
+        scores and, from a county, `CONTEXT_COLUMNS`; ``duties`` (all of them), ``due_date`` (the earliest)
+        and ``clock`` (the limit that sets it), ``owed`` (whether a visit is owed now), ``case_state`` (of
+        its open case) and ``trip`` (the village's place on its township's tour; 0 unplanned).
     unknown
-        Households whose income is unknown, by probability: they cannot be judged, so they are for a visit
-        of their own.
+        Households whose income is unknown and that are not on the list, by probability: they cannot be
+        judged, so their income is to be known by the end of the quarter.
     selection
         The log: ``household_id, as_of, selected_by`` (empty: not listed), ``planned, chance`` (of a
-        planned visit), ``held`` of every household with known income.
+        planned visit), ``held`` of every household with known income, or a duty.
     held
         Unflagged households that were visited lately, with ``held_until``; nobody whom a rule flags.
     curve
@@ -89,7 +95,9 @@ class Worklist:
     floor
         Probability from which a household that no rule names counts for a quota.
     beyond
-        What becomes of households beyond the forecast: ``score``, ``half`` or ``last``.
+        What becomes of households beyond the forecast: ``none``, ``score``, ``half`` or ``last``.
+    duties
+        What is owed to whom, with the open cases.
     dropped
         Households that a row or cell which could not be used may have taken off the list
         (`riskmodel.rules.find_dropped`); empty without a county.
@@ -121,7 +129,8 @@ class Worklist:
     by: PlaceKind | None = None
     quotas: tuple[Quota, ...] = ()
     floor: float = QUOTA_FLOOR
-    beyond: BeyondForecast = "score"
+    beyond: BeyondForecast = BEYOND
+    duties: Duties | None = None
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)
     unmet: int = 0
@@ -146,20 +155,20 @@ def build_worklist(
     by: PlaceKind | None = None,
     quota: str | Quota | Iterable[str | Quota] | None = None,
     floor: float = QUOTA_FLOOR,
-    beyond: BeyondForecast = "score",
+    beyond: BeyondForecast = BEYOND,
     county: County | KnownCounty | None = None,
     seed: int = 0,
+    calendar: str | Path | Mapping[str, Any] | rules.Calendar | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Worklist:
     """Choose and order the households to visit.
 
-    Every household that a rule flags is listed, whatever its score. Of ``visits`` planned visits,
-    ``round(random_share × visits)`` are drawn first, by lot, from the households that no rule flags; then
-    come the flagged, ordered by urgency (`riskmodel.scoring.visit_plan.add_urgency`), those whose red or
-    yellow card asks for a visit this month, and what is left goes by probability. Where more are flagged
-    than visits are left, all stay listed and the last of them are not planned yet. Planned visits stand
-    before those that wait. Who is not flagged and was visited lately is held back, with the reason. Ties go
-    by household id.
+    Every household that a rule flags is listed, whatever its score. Duties come first, in the order of
+    ``duties.yaml`` and by their day, and are never cut for anything else: where they are more than the
+    visits, all stay listed and the last of them are not planned yet. At most ``round(random_share × visits)``
+    are drawn by lot from the households that no duty names, out of what duties leave; the rest goes to
+    forecasts by probability. Planned visits stand before those that wait. Who is not flagged and was visited
+    lately is held back, with the reason. Ties go by household id.
 
     Parameters
     ----------
@@ -180,14 +189,18 @@ def build_worklist(
         Probability from which a household that no rule flags counts for a quota.
     beyond
         Where households go that no rule flags and the model did not learn from, below the line or under
-        watch: ``score`` by their score, ``half`` every second place, ``last`` after all forecasts.
+        watch: ``none``: only the lot takes them; ``score`` by their score, ``half`` every second place,
+        ``last`` after all forecasts.
     county
         Adds what the visitor should know: group, persons, register, card, last visit, as known at as-of;
         without it nobody is held back, because nobody's last visit is known.
     seed
         With the as-of date it fixes the draw.
+    calendar
+        The office's holidays beside the packaged ones, as `riskmodel.rules.read_calendar` takes them.
     params
-        With which the scores' rule set judged: facts are told over its accounting period.
+        With which the scores' rule set judged: facts are told over its accounting period, and
+        who was flagged a month ago is judged by them too.
 
     Returns
     -------
@@ -206,37 +219,45 @@ def build_worklist(
     households = _checked_scores(scores)
     as_of = to_date(pd.Timestamp(households["as_of"].iloc[0]).date())
     households["flagged"] = _flagged(households)
-    dropped, unmet = pd.DataFrame(), 0
+    dropped, known, unmet = pd.DataFrame(), None, 0
     if county is not None:
-        context = household_context(known_county(county, as_of), households)
+        known = known_county(county, as_of)
+        context = household_context(known, households)
         unmet = count_unmet(households["household_id"], context["household_id"])
-        dropped = _dropped(known_county(county, as_of), households)
-        households = households.drop(columns=[c for c in CONTEXT_COLUMNS if c in households])
+        dropped = _dropped(known, households)
+        households = households.drop(columns=[c for c in context if c != "household_id" and c in households])
         households = households.merge(context, on="household_id", how="left", validate="1:1")
     households["in_cohort"] = households["in_cohort"].eq(True) if "in_cohort" in households else True
     unknown = ~households["flagged"] & (
         households["rule_category"].eq(UNKNOWN_INCOME) | households["pcni"].isna()
     )
-    households = add_due_dates(households, as_of)
-    judged = add_urgency(households[~unknown].reset_index(drop=True))
+    duties = find_duties(households, as_of, known, calendar, params)
+    states = duties.cases.drop_duplicates("household_id", keep="last").set_index("household_id")["state"]
+    households["case_state"] = look_up(households["household_id"], states).astype(object)
+    households = add_duties(add_visit_dates(households, as_of), duties.rows)
+    judged = households[~unknown | households["owed"] | households["turn"].gt(0)].reset_index(drop=True)
     plan = plan_visits(judged, visits, random_share, [seed, as_of.toordinal()], quotas, floor, beyond)
-    listed, blind = _in_order(plan), households[unknown].reset_index(drop=True)
-    held = plan[plan["held"]].reset_index(drop=True).drop(columns="turn")
+    chosen = set(plan.loc[plan["selected_by"].ne(""), "household_id"])
+    blind = households[unknown & ~households["household_id"].isin(chosen)].reset_index(drop=True)
+    blind = blind.assign(due_date=pd.Timestamp(quarter_end(as_of))).drop(columns="turn")
+    listed = _in_order(plan)
+    held = plan[plan["held"]].reset_index(drop=True).drop(columns=["turn", "ranked"])
     facts = pd.DataFrame()
-    if county is not None:
+    if known is not None:
         shown = pd.concat([listed, blind, held], ignore_index=True)
-        facts = find_listed_facts(known_county(county, as_of), shown, params)
+        facts = find_listed_facts(known, shown, params)
     gone = blind["household_id"].isin(_gone(facts))
     return Worklist(
         listed=listed,
         unknown=blind[~gone].reset_index(drop=True),
         gone=blind[gone].reset_index(drop=True),
         selection=plan[SELECTION_COLUMNS].sort_values("household_id", ignore_index=True),
+        duties=duties,
         dropped=dropped,
         unmet=unmet,
         held=held,
         facts=facts,
-        curve=coverage_curve(_forecast_only(plan)),
+        curve=coverage_curve(forecast_only(plan)),
         as_of=as_of,
         visits=visits,
         random_share=random_share,
@@ -245,8 +266,12 @@ def build_worklist(
         quotas=quotas,
         floor=floor,
         beyond=beyond,
-        totals={**_totals(households, unknown, plan), "unknown": int((~gone).sum()), "gone": int(gone.sum())},
-        nouns=Nouns() if county is None else Nouns.of(known_county(county, as_of).county.about),
+        totals={
+            **list_totals(households, plan, random_share, duties),
+            "unknown": int((~gone).sum()),
+            "gone": int(gone.sum()),
+        },
+        nouns=Nouns() if known is None else Nouns.of(known.county.about),
     )
 
 
@@ -266,8 +291,11 @@ def _dropped(known: KnownCounty, scores: pd.DataFrame) -> pd.DataFrame:
 
 def _in_order(plan: pd.DataFrame) -> pd.DataFrame:
     """Return whom the plan lists, in the order of the visits: planned first, then by source and turn."""
-    listed = plan[plan["selected_by"] != ""].drop(columns=["held", "held_until"])
-    source = listed["selected_by"].map({s: i for i, s in enumerate(SOURCES)})
+    listed = plan[plan["selected_by"] != ""].drop(columns=["held", "held_until", "ranked"])
+    # Duties of either source stand in one order.
+    order = {source: max(i, len(DUTY_SOURCES)) for i, source in enumerate(SOURCES)}
+    order |= dict.fromkeys(DUTY_SOURCES, 0)
+    source = listed["selected_by"].map(order)
     listed = listed.assign(_source=source).sort_values(
         ["planned", "_source", "turn"], ascending=[False, True, True], ignore_index=True
     )
@@ -319,40 +347,10 @@ def _flagged(scores: pd.DataFrame) -> pd.Series:
     return scores["rule_category"].isin(rules.load_rules(scores["ruleset"].iloc[0]).flagged_categories)
 
 
-def _forecast_only(plan: pd.DataFrame) -> pd.DataFrame:
-    """Return the plan with probability 0 where the model was not trained to speak.
-
-    Who is below the line already cannot fall below it: such a household is visited, but not foreseen.
-    """
-    columns = [c for c in ("probability", "probability_low", "probability_high") if c in plan]
-    # Where there is no probability there is none to take away.
-    return plan.assign(**{c: plan[c].mask(~plan["in_cohort"] & plan[c].notna(), 0.0) for c in columns})
-
-
-def _totals(households: pd.DataFrame, unknown: pd.Series, plan: pd.DataFrame) -> dict[str, float]:
-    planned, forecast = plan["planned"], _forecast_only(plan)["probability"]
-    return {
-        "households": len(households),
-        "flagged": int(households["flagged"].sum()),
-        "card_due": int(plan["card_due"].sum()),
-        "held": int(plan["held"].sum()),
-        "unknown": int(unknown.sum()),
-        "unscored": int(plan["probability"].isna().sum()),
-        "listed": int((plan["selected_by"] != "").sum()),
-        "planned": int(planned.sum()),
-        **{f"planned_{s}": int((planned & plan["selected_by"].eq(s)).sum()) for s in SOURCES},
-        "in_cohort": int(plan["in_cohort"].sum()),
-        "planned_beyond": int((planned & ~plan["in_cohort"] & plan["selected_by"].eq("model")).sum()),
-        "planned_quota": int((planned & plan["urgency"].eq("quota")).sum()),
-        "planned_outside": float((planned & ~plan["in_cohort"]).sum()),
-        "expected": float(forecast.sum()),
-        "expected_planned": float(forecast[planned].sum()),
-        "expected_flagged": float(forecast[plan["flagged"]].sum()),
-    }
-
-
 def household_context(known: KnownCounty, scores: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return `CONTEXT_COLUMNS` of each household as known at a date: codes, datetime64, NaN where unknown.
+
+    Beside them what duties go by: ``gap_…`` of the guarantees and ``eliminated_on``.
 
     ``last_seen`` is the last visit at which somebody was met. The card of a household in the register is the
     worse of the rules' colour and that of the probability in ``scores``; without scores the rules' alone.
@@ -369,11 +367,12 @@ def household_context(known: KnownCounty, scores: pd.DataFrame | None = None) ->
     met = visits[visits["outcome"] != "absent"].drop_duplicates("household_id", keep="last")
     met = met[["household_id", "date"]].rename(columns={"date": "last_seen"})
     out = state
-    for part in (last, met, _cards(known, scores)):
+    for part in (last, met, _cards(known, scores), register_facts(known)):
         out = out.merge(part, on="household_id", how="left", validate="1:1")
     for day in ("last_visit", "last_seen"):
         out[day] = pd.to_datetime(out[day])
-    return out.reindex(columns=["household_id", *CONTEXT_COLUMNS])
+    facts = [c for c in out if c.startswith("gap_") or c == "eliminated_on"]
+    return out.reindex(columns=["household_id", *CONTEXT_COLUMNS, *facts])
 
 
 def _cards(known: KnownCounty, scores: pd.DataFrame | None) -> pd.DataFrame:
@@ -381,43 +380,6 @@ def _cards(known: KnownCounty, scores: pd.DataFrame | None) -> pd.DataFrame:
     verdicts = rules.evaluate_rules(known, CARD_RULESET, scores=probabilities)
     cards = verdicts[["household_id", "tier", "visit_every_days"]].rename(columns={"tier": "card"})
     return cards.assign(card=cards["card"].replace("", None))
-
-
-def coverage_curve(plan: pd.DataFrame) -> pd.DataFrame:
-    """Return ``more, visits, expected, low, high, share``: whom n more visits would reach.
-
-    ``expected`` is the number of households hit within the horizon (sum of probabilities), ``share`` of the
-    sum over all; rows are `EXTRA_VISITS` as far as there are households, whom a rule names first, in their
-    turn, then by probability. The interval is for the number that will be hit: Poisson with the sums of the
-    lower and upper probabilities as means. A sum of independent 0/1 outcomes spreads less than a Poisson of
-    the same mean (Le Cam 1960), so it covers at least its level if the probabilities' intervals do; taking
-    all lower (or upper) ends together assumes that they err together, as one model's calibration does.
-    """
-    waiting = plan[~plan["planned"] & plan["selected_by"].eq("rule")].sort_values("turn")
-    rest = plan[~plan["planned"] & plan["selected_by"].eq("") & ~plan["held"]]
-    # Whom no rule names goes on by rank; who has none can only be drawn.
-    rest = rest[rest["probability"].notna()].sort_values("turn")
-    order = pd.concat([plan[plan["planned"]], waiting, rest])
-    base = int(plan["planned"].sum())
-    most = len(order) - base
-    steps = sorted({n for n in EXTRA_VISITS if n <= most} | {min(most, EXTRA_VISITS[-1])})
-    visits = base + np.array(steps, dtype=int)
-    sums = {"expected": _sums_of_first(order, "probability", visits)}
-    tail = (1 - INTERVAL_LEVEL) / 2
-    if {"probability_low", "probability_high"} <= set(order.columns):
-        sums["low"] = poisson.ppf(tail, _sums_of_first(order, "probability_low", visits))
-        sums["high"] = poisson.ppf(1 - tail, _sums_of_first(order, "probability_high", visits))
-    else:
-        sums["low"] = sums["high"] = np.full(len(visits), np.nan)
-    everyone = float(plan["probability"].sum())
-    share = np.minimum(sums["expected"] / everyone, 1.0) if everyone else np.zeros(len(visits))
-    return pd.DataFrame({"more": steps, "visits": visits, **sums, "share": share})
-
-
-def _sums_of_first(rows: pd.DataFrame, column: str, counts: np.ndarray) -> np.ndarray:
-    """Return the sum of a column over the first n rows, for each n."""
-    totals = np.concatenate([[0.0], np.cumsum(rows[column].fillna(0.0).to_numpy(dtype=float))])
-    return totals[counts]
 
 
 Kind = Literal[
