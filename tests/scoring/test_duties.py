@@ -149,8 +149,8 @@ def test_what_is_under_way_is_shown_and_not_visited_again() -> None:
     }  # fmt: skip
     assert list(plan.planned["household_id"]) == ["fresh"]
     # Flagged: on the list all the same, each with its state.
-    words = presentation.rows_in_words(plan.listed.assign(reason_1=""), presentation.list_columns(
-        plan.listed.assign(reason_1="")), "zh").set_index("household_id")["reasons"]  # fmt: skip
+    columns = presentation.list_columns(plan.listed)
+    words = presentation.rows_in_words(plan.listed, columns, "zh").set_index("household_id")["facts"]
     assert "候选名单" in words["confirmed"]
     assert "正在办理（公示中）" in words["posted"]
 

@@ -1,4 +1,4 @@
-"""What a list holds and what more visits would reach: counts, expected numbers, the visits that the lot needs."""
+"""What a list holds, what more visits would reach, and how many the lot needs."""
 
 from __future__ import annotations
 

@@ -343,8 +343,8 @@ def rank_unflagged(
         return np.r_[pool[scored], pool[~scored]], int(scored.sum())
     inside = households["in_cohort"].to_numpy(dtype=bool)[pool]
     if beyond == "none":
-        forecast = inside & scored
-        return np.r_[pool[forecast], pool[~forecast]], int(forecast.sum())
+        foreseen = inside & scored
+        return np.r_[pool[foreseen], pool[~foreseen]], int(foreseen.sum())
     income_to_line = (households["pcni"] / households["line"]).to_numpy(dtype=float)[pool]
     forecast, others = pool[inside & scored], pool[~inside]
     others = others[np.argsort(income_to_line[~inside], kind="stable")]
