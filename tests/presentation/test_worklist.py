@@ -138,7 +138,8 @@ def test_summary_counts_what_the_list_holds(workbook, made) -> None:
     assert f"{len(made.listed)} 户，其中规则判定 {int(made.totals['flagged'])} 户" in text["列入名单"]
     assert text["收入未知"].startswith(f"{len(made.unknown)} 户")
     covered = made.planned["probability"].sum()
-    assert f"覆盖其中 {covered:.1f} 户" in text["预计覆盖"]
+    assert f"提前走访到其中约 {covered:.1f} 户" in text["预计覆盖"]
+    assert f"约 {made.totals['expected'] - covered:.1f} 户走访不到" in text["预计覆盖"]
     assert text["数据指纹"] == "ab" * 32
 
 

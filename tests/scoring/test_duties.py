@@ -14,7 +14,7 @@ from riskmodel import presentation, rules, scoring
 from riskmodel.data import About, County, from_frames
 from riskmodel.households import known_county
 from riskmodel.presentation.list_summary import summary_lines
-from riskmodel.scoring.duties import duty_rules, find_duties, month_before, quarter_end
+from riskmodel.scoring.duties import duty_rules, find_duties, quarter_end
 from riskmodel.scoring.list_totals import visits_for_lot
 
 AS_OF = dt.date(2022, 4, 30)  # the Saturday before Labour Day; working days are 5, 6, 7, 9 May
@@ -208,9 +208,7 @@ def _with_members(members: pd.DataFrame) -> County:
     )  # fmt: skip
 
 
-def test_days_between_lists_and_quarters() -> None:
-    assert month_before(dt.date(2022, 3, 31)) == dt.date(2022, 2, 28)
-    assert month_before(dt.date(2022, 3, 15)) == dt.date(2022, 2, 15)
+def test_the_quarter_is_that_of_the_day_after() -> None:
     assert quarter_end(dt.date(2022, 3, 30)) == dt.date(2022, 3, 31)
     assert quarter_end(dt.date(2022, 3, 31)) == dt.date(2022, 6, 30)
 

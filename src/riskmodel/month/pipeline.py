@@ -79,6 +79,11 @@ class MonthContext:
         return rules.evaluate_rules(self.known, self.loaded.ruleset, params=params)
 
     @cached_property
+    def earlier_verdicts(self) -> pd.DataFrame:
+        """Verdicts of the month before, as known then: who is newly found, and what changed."""
+        return rules.judge_month_before(self.known, self.loaded.ruleset, dict(self.loaded.card["params"]))
+
+    @cached_property
     def worklist(self) -> scoring.Worklist:
         """The month's list, from the scores that stand on disk."""
         settings = self.settings
@@ -88,6 +93,7 @@ class MonthContext:
             by=by,  # type: ignore[arg-type]  # build_worklist checks it
             quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.known,
             seed=settings.seed, params=dict(self.loaded.card["params"]), calendar=settings.calendar,
+            earlier_verdicts=self.earlier_verdicts,
         )  # fmt: skip
 
     def scores(self, lang: str) -> pd.DataFrame:
@@ -206,6 +212,7 @@ def write_month_report(context: MonthContext) -> StepResult:
         folder,
         params=dict(context.loaded.card["params"]),
         verdicts=context.verdicts,
+        earlier_verdicts=context.earlier_verdicts,
         lang=lang,
     )
     page = presentation.write_report(report, folder, lang)

@@ -48,10 +48,11 @@ def urgency_words(rows: pd.DataFrame, lang: Language) -> list[object]:
     """Return why each household stands where it does: all its duties, or how it was chosen."""
     words, join = code_words(lang)["urgency"], phrase("colon_join", lang)
     duties = rows["duties"] if "duties" in rows else pd.Series("", rows.index)
-    return [
-        join.join(words[code] for code in str(all_of or code).split(";")) if all_of or code else None
-        for all_of, code in zip(column_values(duties), column_values(rows["urgency"]), strict=True)
-    ]
+    out: list[object] = []
+    for all_of, code in zip(column_values(duties), column_values(rows["urgency"]), strict=True):
+        codes = next((v for v in (all_of, code) if isinstance(v, str) and v), "")
+        out.append(join.join(words[c] for c in codes.split(";")) if codes else None)
+    return out
 
 
 def clock_words(rows: pd.DataFrame, lang: Language) -> list[object]:
@@ -74,7 +75,7 @@ def duty_lines(rows: pd.DataFrame, lang: Language) -> list[str | None]:
         [c for c in ("duties", "urgency", "due_date", "case_state") if c in rows]]))  # fmt: skip
     for words, clock, row in zip(*columns, strict=True):
         code = row["urgency"]
-        if row["duties"]:
+        if isinstance(row["duties"], str) and row["duties"]:
             said = phrase("by_clock", lang, said=clock) if clock else ""
             out.append(phrase("by_duty", lang, duties=words, due=f"{row['due_date']:%Y-%m-%d}", clock=said))
         elif code in duty_rules().standing:

@@ -70,6 +70,7 @@ def write_rules_page(
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
     verdicts: pd.DataFrame | None = None,
+    earlier_verdicts: pd.DataFrame | None = None,
     lang: str = "zh",
 ) -> Path:
     """Write the page of rules into a folder, with its tables beside it.
@@ -90,6 +91,8 @@ def write_rules_page(
         As in `riskmodel.rules.evaluate_rules`.
     verdicts : DataFrame, optional
         Those of ``as_of``, where they were computed already.
+    earlier_verdicts : DataFrame, optional
+        Those of the day that they are compared with, as `riskmodel.rules.judge_month_before` makes them.
     lang : {"zh", "en"}
         Language the page opens in; it holds both.
 
@@ -105,7 +108,10 @@ def write_rules_page(
         If the rule set, a date or a parameter is wrong.
     """
     folder = Path(out)
-    view = rules_view(county, ruleset, as_of, since, params=params, scores=scores, verdicts=verdicts)
+    view = rules_view(
+        county, ruleset, as_of, since, params=params, scores=scores, verdicts=verdicts,
+        earlier_verdicts=earlier_verdicts,
+    )  # fmt: skip
     frames = {
         "changes": view.changes,
         "townships": by_township(view),
@@ -126,6 +132,7 @@ def with_rules(
     *,
     params: Mapping[str, Any] | None = None,
     verdicts: pd.DataFrame | None = None,
+    earlier_verdicts: pd.DataFrame | None = None,
     lang: str = "zh",
 ) -> ReportInput:
     """Write the page of rules into a report's folder, let the report point to it, and say who was dropped.
@@ -134,7 +141,7 @@ def with_rules(
     ----------
     given : ReportInput
         What the report shows so far.
-    county, ruleset, as_of, out, params, verdicts, lang
+    county, ruleset, as_of, out, params, verdicts, earlier_verdicts, lang
         As in `write_rules_page`.
 
     Returns
@@ -142,7 +149,10 @@ def with_rules(
     ReportInput
         The same with its link, and with whom a row or cell that could not be used may have taken off a list.
     """
-    written = write_rules_page(county, ruleset, as_of, out, params=params, verdicts=verdicts, lang=lang)
+    written = write_rules_page(
+        county, ruleset, as_of, out, params=params, verdicts=verdicts, earlier_verdicts=earlier_verdicts,
+        lang=lang,
+    )  # fmt: skip
     known, chosen = known_county(county, as_of), rules.load_rules(ruleset)
     dropped = rules.find_dropped(known, chosen, params=params, verdicts=verdicts)
     return replace(given, rules_page=written.name, dropped=dropped)
@@ -157,6 +167,7 @@ def rules_view(
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
     verdicts: pd.DataFrame | None = None,
+    earlier_verdicts: pd.DataFrame | None = None,
 ) -> RulesView:
     """Return what the page of rules shows; parameters and errors as of `write_rules_page`."""
     chosen = rules.load_rules(ruleset)
@@ -166,8 +177,9 @@ def rules_view(
     if verdicts is None:
         verdicts = rules.evaluate_rules(known, chosen, params=params, scores=scores)
     changes = rules.find_verdict_changes(
-        known, chosen, before=before, params=params, scores=scores, verdicts=verdicts
-    )
+        known, chosen, before=before, params=params, scores=scores, verdicts=verdicts,
+        earlier_verdicts=earlier_verdicts,
+    )  # fmt: skip
     given, own = chosen.values(params), chosen.values()
     return RulesView(
         ruleset=chosen,

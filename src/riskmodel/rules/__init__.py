@@ -13,6 +13,7 @@ from riskmodel.rules.explain import (
     describe_change,
     explain_verdict,
     find_verdict_changes,
+    judge_month_before,
 )
 from riskmodel.rules.expression import (
     ExpressionError,
@@ -57,6 +58,7 @@ __all__ = [
     "explain_verdict",
     "find_dropped",
     "find_verdict_changes",
+    "judge_month_before",
     "list_rule_sets",
     "load_rules",
     "name_quantity",

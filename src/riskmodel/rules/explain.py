@@ -240,6 +240,30 @@ VERDICT = ("flagged", "category", "tier", "outcome")
 WHERE = ("township", "village", "registration")
 
 
+def judge_month_before(
+    known: KnownCounty, ruleset: RuleSet, params: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return the verdicts of the month before, by what was known then.
+
+    Parameters
+    ----------
+    known
+        The county as known at one day.
+    ruleset
+        A loaded set.
+    params
+        Overrides.
+
+    Returns
+    -------
+    DataFrame
+        As `riskmodel.rules.evaluate_rules`, without bounds of incomes.
+    """
+    earlier = known_county(known.county, window_end(known.as_of, -1))
+    with known.county.with_temporary_tables():
+        return _judged(earlier, {earlier.as_of: ruleset}, params, None)
+
+
 def find_verdict_changes(
     county: County | KnownCounty,
     ruleset: str | Path | RuleSet | Schedule,
@@ -249,6 +273,7 @@ def find_verdict_changes(
     params: Mapping[str, Any] | None = None,
     scores: pd.DataFrame | str | Path | None = None,
     verdicts: pd.DataFrame | None = None,
+    earlier_verdicts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return every household whose verdict differs between two days, with what moved.
 
@@ -266,6 +291,8 @@ def find_verdict_changes(
         As in `riskmodel.rules.evaluate_rules`.
     verdicts : DataFrame, optional
         The verdicts at ``as_of`` by the same set, parameters and scores, where they were made already.
+    earlier_verdicts
+        Those of the earlier day, as `judge_month_before` makes them.
 
     Returns
     -------
@@ -297,7 +324,8 @@ def find_verdict_changes(
     new = new.set_index("household_id")
     # A county as known earlier is looked at here alone, and is as large as that of today.
     with known.county.with_temporary_tables():
-        old = _judged(known_then, sets, params, earlier).set_index("household_id")
+        old = earlier_verdicts if earlier_verdicts is not None else _judged(known_then, sets, params, earlier)
+        old = old.set_index("household_id")
     ids = sorted(set(new.index) | set(old.index))
     new, old = new.reindex(ids), old.reindex(ids)
     out = pd.DataFrame({"household_id": ids})

@@ -18,7 +18,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.cases import declared, find_cases
-from riskmodel.households import KnownCounty, known_county
+from riskmodel.households import KnownCounty, known_county, window_end
 from riskmodel.io import Spec, load_spec
 from riskmodel.rules import Calendar, RuleSet, read_calendar
 
@@ -116,14 +116,6 @@ class Duties:
     missing_years: tuple[int, ...] = ()
 
 
-def month_before(day: dt.date) -> dt.date:
-    """Return the as-of date of the list before: a month ago, a month's last day after a month's last day."""
-    at = pd.Timestamp(day)
-    before = at - pd.offsets.MonthEnd(1) if at.is_month_end else at - pd.DateOffset(months=1)
-    out: dt.date = before.date()
-    return out
-
-
 def quarter_end(day: dt.date) -> dt.date:
     """Return the last day of the quarter that the day after belongs to."""
     out: dt.date = pd.Timestamp(day + dt.timedelta(days=1)).to_period("Q").end_time.date()
@@ -136,6 +128,7 @@ def find_duties(
     known: KnownCounty | None = None,
     calendar: str | Path | Mapping[str, Any] | Calendar | None = None,
     params: Mapping[str, Any] | None = None,
+    earlier_verdicts: pd.DataFrame | None = None,
 ) -> Duties:
     """Return what is owed to each household at a day.
 
@@ -153,6 +146,8 @@ def find_duties(
         What `riskmodel.rules.read_calendar` takes.
     params
         Parameters that the verdicts were made with; by default those that they say were overridden.
+    earlier_verdicts
+        Of the month before, where they were made already.
 
     Returns
     -------
@@ -160,7 +155,7 @@ def find_duties(
         Rows in no order.
     """
     free = read_calendar(calendar)
-    finder = _Finder(households, as_of, known, free, params)
+    finder = _Finder(households, as_of, known, free, params, earlier_verdicts)
     parts = [part for part in finder.parts() if len(part)]
     empty = pd.DataFrame({c: pd.Series(dtype=object) for c in COLUMNS})
     found = pd.concat([p[list(COLUMNS)] for p in parts], ignore_index=True) if parts else empty
@@ -186,12 +181,14 @@ class _Finder:
         known: KnownCounty | None,
         calendar: Calendar,
         params: Mapping[str, Any] | None,
+        earlier_verdicts: pd.DataFrame | None,
     ) -> None:
         self.rules = duty_rules()
         self.households = households
         self.as_of, self.day = as_of, pd.Timestamp(as_of)
         self.until = self.day + pd.Timedelta(days=PLANNING_DAYS)
         self.known, self.calendar, self.params = known, calendar, params
+        self.earlier_verdicts = earlier_verdicts
         self.old_clues = 0
         index = households.index
         self.ids = households["household_id"]
@@ -285,19 +282,20 @@ class _Finder:
         stands = self._gap("medical") & self.uninsured_before & ~gap & ~verify
         yield self._rows("guarantee", (gap | self._gap("medical")) & ~stands & open_, self.day)
         yield self._rows("verify", verify & open_, self.day)
-        yield self._rows("uninsured", stands & open_, pd.Timestamp(month_before(self.as_of)))
+        yield self._rows("uninsured", stands & open_, pd.Timestamp(window_end(self.as_of, -1)))
 
     @cached_property
     def before(self) -> KnownCounty | None:
         """The county as known when the list before was made; None without a county."""
-        return None if self.known is None else known_county(self.known.county, month_before(self.as_of))
+        return None if self.known is None else known_county(self.known.county, window_end(self.as_of, -1))
 
     @cached_property
     def uninsured_before(self) -> pd.Series:
         """Whether a member was without medical insurance when the list before was made."""
         if self.before is None or not self._gap("medical").any():
             return pd.Series(False, self.ids.index)
-        facts = register_facts(self.before)
+        with self.before.county.with_temporary_tables():
+            facts = register_facts(self.before)
         return self.ids.isin(facts.loc[facts["gap_medical"].eq(True).fillna(False), "household_id"])
 
     def _clues(self) -> Iterator[pd.DataFrame]:
@@ -341,7 +339,7 @@ class _Finder:
         struck = sudden & asked & before.notna() & before.ne(SUDDEN)
         # Found before: a visit since then has answered it until the cadence asks again.
         unvisited = asked & before.notna() & ~struck & ~self.watched & ~self.lately
-        earlier = pd.Timestamp(month_before(self.as_of))
+        earlier = pd.Timestamp(window_end(self.as_of, -1))
         yield self._rows("sudden", (new & sudden) | struck, self.day)
         yield self._rows("sudden", unvisited & sudden, earlier)
         yield self._rows("new", new & ~sudden, self.day)
@@ -355,9 +353,11 @@ class _Finder:
     @cached_property
     def category_before(self) -> pd.Series:
         """The category in which a household was flagged when the list before was made; missing where not."""
-        if self.before is None or self.ruleset is None:
+        if self.known is None or self.ruleset is None:
             return pd.Series(None, self.ids.index, dtype=object)
-        verdicts = rules.evaluate_rules(self.before, self.ruleset, params=dict(self.params or self.overrides))
+        verdicts = self.earlier_verdicts
+        if verdicts is None:
+            verdicts = rules.judge_month_before(self.known, self.ruleset, self.params or self.overrides)
         found = verdicts[verdicts["flagged"]].set_index("household_id")["category"]
         return look_up(self.ids, found).astype(object)
 

@@ -160,6 +160,7 @@ def build_worklist(
     seed: int = 0,
     calendar: str | Path | Mapping[str, Any] | rules.Calendar | None = None,
     params: Mapping[str, Any] | None = None,
+    earlier_verdicts: pd.DataFrame | None = None,
 ) -> Worklist:
     """Choose and order the households to visit.
 
@@ -201,6 +202,8 @@ def build_worklist(
     params
         With which the scores' rule set judged: facts are told over its accounting period, and
         who was flagged a month ago is judged by them too.
+    earlier_verdicts
+        Of the month before, as `riskmodel.rules.judge_month_before` makes them: made here where not given.
 
     Returns
     -------
@@ -231,7 +234,7 @@ def build_worklist(
     unknown = ~households["flagged"] & (
         households["rule_category"].eq(UNKNOWN_INCOME) | households["pcni"].isna()
     )
-    duties = find_duties(households, as_of, known, calendar, params)
+    duties = find_duties(households, as_of, known, calendar, params, earlier_verdicts)
     states = duties.cases.drop_duplicates("household_id", keep="last").set_index("household_id")["state"]
     households["case_state"] = look_up(households["household_id"], states).astype(object)
     households = add_duties(add_visit_dates(households, as_of), duties.rows)
