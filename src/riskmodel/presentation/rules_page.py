@@ -92,7 +92,7 @@ def write_rules_page(
     verdicts : DataFrame, optional
         Those of ``as_of``, where they were computed already.
     earlier_verdicts : DataFrame, optional
-        Those of the day that they are compared with, as `riskmodel.rules.judge_month_before` makes them.
+        Of the day compared with.
     lang : {"zh", "en"}
         Language the page opens in; it holds both.
 

@@ -257,11 +257,13 @@ def judge_month_before(
     Returns
     -------
     DataFrame
-        As `riskmodel.rules.evaluate_rules`, without bounds of incomes.
+        As `riskmodel.rules.evaluate_rules`, without bounds of incomes; ``gap_medical`` beside them.
     """
     earlier = known_county(known.county, window_end(known.as_of, -1))
     with known.county.with_temporary_tables():
-        return _judged(earlier, {earlier.as_of: ruleset}, params, None)
+        verdicts = _judged(earlier, {earlier.as_of: ruleset}, params, None)
+        insured = earlier.accounts().select("household_id", "gap_medical").to_pandas()
+    return verdicts.merge(insured, on="household_id", how="left", validate="1:1")
 
 
 def find_verdict_changes(

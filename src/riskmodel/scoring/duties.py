@@ -18,7 +18,7 @@ import pandas as pd
 
 from riskmodel import rules
 from riskmodel.cases import declared, find_cases
-from riskmodel.households import KnownCounty, known_county, window_end
+from riskmodel.households import KnownCounty, window_end
 from riskmodel.io import Spec, load_spec
 from riskmodel.rules import Calendar, RuleSet, read_calendar
 
@@ -188,7 +188,7 @@ class _Finder:
         self.as_of, self.day = as_of, pd.Timestamp(as_of)
         self.until = self.day + pd.Timedelta(days=PLANNING_DAYS)
         self.known, self.calendar, self.params = known, calendar, params
-        self.earlier_verdicts = earlier_verdicts
+        self.given_before = earlier_verdicts
         self.old_clues = 0
         index = households.index
         self.ids = households["household_id"]
@@ -285,18 +285,12 @@ class _Finder:
         yield self._rows("uninsured", stands & open_, pd.Timestamp(window_end(self.as_of, -1)))
 
     @cached_property
-    def before(self) -> KnownCounty | None:
-        """The county as known when the list before was made; None without a county."""
-        return None if self.known is None else known_county(self.known.county, window_end(self.as_of, -1))
-
-    @cached_property
     def uninsured_before(self) -> pd.Series:
         """Whether a member was without medical insurance when the list before was made."""
-        if self.before is None or not self._gap("medical").any():
+        before = self.verdicts_before
+        if before is None or not self._gap("medical").any():
             return pd.Series(False, self.ids.index)
-        with self.before.county.with_temporary_tables():
-            facts = register_facts(self.before)
-        return self.ids.isin(facts.loc[facts["gap_medical"].eq(True).fillna(False), "household_id"])
+        return self.ids.isin(before.loc[before["gap_medical"].eq(True).fillna(False), "household_id"])
 
     def _clues(self) -> Iterator[pd.DataFrame]:
         """Yield warnings, applications, visits to make again and limits that run out, from the open cases."""
@@ -351,14 +345,19 @@ class _Finder:
         yield self._rows("visited", self.flagged & ~self.watched & self.lately, never)
 
     @cached_property
+    def verdicts_before(self) -> pd.DataFrame | None:
+        """Verdicts when the list before was made; None without a county, or a rule set that is packaged."""
+        if self.known is None or self.ruleset is None or self.given_before is not None:
+            return self.given_before
+        return rules.judge_month_before(self.known, self.ruleset, self.params or self.overrides)
+
+    @cached_property
     def category_before(self) -> pd.Series:
         """The category in which a household was flagged when the list before was made; missing where not."""
-        if self.known is None or self.ruleset is None:
+        before = self.verdicts_before
+        if before is None:
             return pd.Series(None, self.ids.index, dtype=object)
-        verdicts = self.earlier_verdicts
-        if verdicts is None:
-            verdicts = rules.judge_month_before(self.known, self.ruleset, self.params or self.overrides)
-        found = verdicts[verdicts["flagged"]].set_index("household_id")["category"]
+        found = before[before["flagged"]].set_index("household_id")["category"]
         return look_up(self.ids, found).astype(object)
 
     def _register(self) -> Iterator[pd.DataFrame]:
