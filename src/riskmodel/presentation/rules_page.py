@@ -149,10 +149,8 @@ def with_rules(
     ReportInput
         The same with its link, and with whom a row or cell that could not be used may have taken off a list.
     """
-    written = write_rules_page(
-        county, ruleset, as_of, out, params=params, verdicts=verdicts, earlier_verdicts=earlier_verdicts,
-        lang=lang,
-    )  # fmt: skip
+    made = {"params": params, "verdicts": verdicts, "earlier_verdicts": earlier_verdicts}
+    written = write_rules_page(county, ruleset, as_of, out, lang=lang, **made)
     known, chosen = known_county(county, as_of), rules.load_rules(ruleset)
     dropped = rules.find_dropped(known, chosen, params=params, verdicts=verdicts)
     return replace(given, rules_page=written.name, dropped=dropped)
