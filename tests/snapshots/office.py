@@ -393,7 +393,7 @@ def _names(office: Office) -> Path:
 def worklist(office: Office) -> None:
     office.needs("score")
     office.call(
-        "worklist", "scores/zh.parquet", "--data", "county", "--visits", 20, "--out", "list/zh.xlsx",
+        "worklist", "scores/zh.parquet", "--data", "county", "--visits", 90, "--out", "list/zh.xlsx",
         "--quota", "village:1", "--names", _names(office).name, "--sheets", "list/sheets.html",
         "--random-share", 0.2,
     )  # fmt: skip

@@ -89,10 +89,8 @@ def write_rules_page(
         Day that the verdicts are compared with; a month before by default.
     params, scores
         As in `riskmodel.rules.evaluate_rules`.
-    verdicts : DataFrame, optional
+    verdicts, earlier_verdicts : DataFrame, optional
         Those of ``as_of``, where they were computed already.
-    earlier_verdicts : DataFrame, optional
-        Of the day compared with.
     lang : {"zh", "en"}
         Language the page opens in; it holds both.
 
@@ -149,8 +147,9 @@ def with_rules(
     ReportInput
         The same with its link, and with whom a row or cell that could not be used may have taken off a list.
     """
-    made = {"params": params, "verdicts": verdicts, "earlier_verdicts": earlier_verdicts}
-    written = write_rules_page(county, ruleset, as_of, out, lang=lang, **made)
+    written = write_rules_page(
+        county, ruleset, as_of, out, params=params, verdicts=verdicts, lang=lang,
+        earlier_verdicts=earlier_verdicts)  # fmt: skip
     known, chosen = known_county(county, as_of), rules.load_rules(ruleset)
     dropped = rules.find_dropped(known, chosen, params=params, verdicts=verdicts)
     return replace(given, rules_page=written.name, dropped=dropped)
