@@ -160,7 +160,7 @@ def find_duties(
     empty = pd.DataFrame({c: pd.Series(dtype=object) for c in COLUMNS})
     found = pd.concat([p[list(COLUMNS)] for p in parts], ignore_index=True) if parts else empty
     found["due_on"] = pd.to_datetime(found["due_on"]).astype("datetime64[ns]")
-    found = found[found["household_id"].isin(finder.lived_in)]
+    found = found[found["household_id"].isin(finder.inhabited)]
     found = found.sort_values(["household_id", "code", "due_on"], ignore_index=True)
     days = [as_of, as_of + dt.timedelta(days=PLANNING_DAYS)]
     return Duties(
@@ -211,7 +211,7 @@ class _Finder:
         return rules.load_rules(names.pop())
 
     @cached_property
-    def lived_in(self) -> pd.Series:
+    def inhabited(self) -> pd.Series:
         """Households to be visited: where nobody is left, what is to be done is a change of members."""
         if "persons" not in self.households:
             return self.ids
