@@ -165,7 +165,10 @@ class Recorder:
             return (cases[0], cases[0].kind, None) if cases else (None, "", None)
         can = [c for c in cases if any(c.state in m.start for m in procedure.moves_to(entry.to, c.kind))]
         if entry.to == "clue":
-            can = [c for c in cases if c.kind in ("identify", "re_mark") and not c.is_decided][-1:]
+            # A refusal stays open until it is explained: what comes later is a case of its own.
+            ended = {code for code, s in declared().states.items() if s.refusal} | {"withdrawn"}
+            into = [c for c in cases if c.kind in ("identify", "re_mark") and not c.is_decided]
+            can = [c for c in into if c.state not in ended][-1:]
         if len(can) > 1:
             return None, "", fault("which case", cases=", ".join(c.case_id for c in can))
         if can:
