@@ -189,8 +189,8 @@ def test_a_month_from_an_empty_folder_to_a_printed_list(
 
     # Download and print.
     clicks.click("tab-files")
-    clicks.click("file-list")
     listed = tmp_path / "downloads" / f"{AS_OF}-worklist.xlsx"
+    clicks.click("file-list")
     clicks.wait(listed.is_file, "the list")
     clicks.click("file-sheets")
     clicks.wait(lambda: len(driver.window_handles) == 2, "the sheets")

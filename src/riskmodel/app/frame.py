@@ -68,7 +68,7 @@ class Frame:
             for name in views:
                 ui.tab(name, label=self.words(f"tabs.{name}")).mark(f"tab-{name}").classes(f"rm-tab-{name}")
         start = "data" if self.desk.day is None or self.desk.data is None else "month"
-        with ui.tab_panels(self.tabs, value=start).classes("w-full").props("keep-alive"):
+        with ui.tab_panels(self.tabs, value=start, animated=False).classes("w-full").props("keep-alive"):
             for name, view in views.items():
                 with ui.tab_panel(name):
                     self._part(view)
