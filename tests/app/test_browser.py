@@ -68,6 +68,7 @@ def page(office: Office, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str]
     yield program, line[line.index("http") :].strip()
     program.terminate()
     program.wait(30)
+    program.stderr.close()
 
 
 class Clicks:
@@ -150,8 +151,9 @@ def test_a_month_from_an_empty_folder_to_a_printed_list(
     program, link = page
     driver = clicks.driver
     home = link.partition("/open")[0]
-    with pytest.raises(urllib.error.HTTPError, match="403"):
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
         urllib.request.urlopen(home)
+    refused.value.close()
     driver.get(link)
     clicks.says("返贫致贫监测")
 
