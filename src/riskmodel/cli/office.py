@@ -37,6 +37,7 @@ from riskmodel.i18n import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from riskmodel.cases import CaseLog
     from riskmodel.data import County
     from riskmodel.presentation import ReportInput
     from riskmodel.scoring import Worklist
@@ -118,6 +119,7 @@ def worklist(
     listed = scoring.build_worklist(
         table, visits=visits, random_share=random_share, by=None if by == "none" else by, quota=quota,
         floor=floor, beyond=beyond or scoring.BEYOND, county=county, seed=seed, calendar=calendar,
+        case_log=_case_log(data, reading),
     )  # fmt: skip
     _warn_of_list(table, county, listed)
     for headline in presentation.list_headlines(listed, lang):
@@ -147,6 +149,17 @@ def worklist(
             presentation.print_pdf(page, sheets) if sheets.suffix.lower() == ".pdf" else page
         )
     tell({**summary, **listed.totals}, as_json)
+
+
+def _case_log(data: Path | None, reading: ReadingOptions) -> CaseLog | None:
+    """Return a county's case log, where anything was recorded."""
+    from riskmodel.cases import open_case_log
+    from riskmodel.data import secret_key
+
+    if data is None:
+        return None
+    log = open_case_log(data, secret_key() if reading.pseudonymise else None)
+    return log if log.exists else None
 
 
 def _warn_of_list(scores: pd.DataFrame, county: County | None, listed: Worklist) -> None:

@@ -93,7 +93,7 @@ class MonthContext:
             by=by,  # type: ignore[arg-type]  # build_worklist checks it
             quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.known,
             seed=settings.seed, params=dict(self.loaded.card["params"]), calendar=settings.calendar,
-            earlier_verdicts=self.earlier_verdicts,
+            earlier_verdicts=self.earlier_verdicts, case_log=self.case_log if self.case_log.exists else None,
         )  # fmt: skip
 
     def scores(self, lang: str) -> pd.DataFrame:
@@ -283,7 +283,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "check": (DATA,),
     "rules": (KNOWN,),
     "score": (KNOWN,),
-    "worklist": (KNOWN, "score"),
+    "worklist": (KNOWN, LOG, "score"),
     "report": (KNOWN, "score", "worklist"),
     "ledger": (KNOWN,),
     "cases": (KNOWN, LOG),

@@ -17,7 +17,7 @@ import ibis
 import pandas as pd
 
 from riskmodel import rules
-from riskmodel.cases import declared, find_cases
+from riskmodel.cases import CaseLog, declared, find_cases
 from riskmodel.households import KnownCounty, window_end
 from riskmodel.io import Spec, load_spec
 from riskmodel.rules import Calendar, RuleSet, read_calendar
@@ -129,6 +129,7 @@ def find_duties(
     calendar: str | Path | Mapping[str, Any] | Calendar | None = None,
     params: Mapping[str, Any] | None = None,
     earlier_verdicts: pd.DataFrame | None = None,
+    case_log: CaseLog | None = None,
 ) -> Duties:
     """Return what is owed to each household at a day.
 
@@ -148,6 +149,8 @@ def find_duties(
         Parameters that the verdicts were made with; by default those that they say were overridden.
     earlier_verdicts
         Of the month before, where they were made already.
+    case_log
+        The county's, which knows of explanations owed and reviews asked for; no table does.
 
     Returns
     -------
@@ -155,7 +158,7 @@ def find_duties(
         Rows in no order.
     """
     free = read_calendar(calendar)
-    finder = _Finder(households, as_of, known, free, params, earlier_verdicts)
+    finder = _Finder(households, as_of, known, free, params, earlier_verdicts, case_log)
     parts = [part for part in finder.parts() if len(part)]
     empty = pd.DataFrame({c: pd.Series(dtype=object) for c in COLUMNS})
     found = pd.concat([p[list(COLUMNS)] for p in parts], ignore_index=True) if parts else empty
@@ -182,13 +185,14 @@ class _Finder:
         calendar: Calendar,
         params: Mapping[str, Any] | None,
         earlier_verdicts: pd.DataFrame | None,
+        case_log: CaseLog | None,
     ) -> None:
         self.rules = duty_rules()
         self.households = households
         self.as_of, self.day = as_of, pd.Timestamp(as_of)
         self.until = self.day + pd.Timedelta(days=PLANNING_DAYS)
         self.known, self.calendar, self.params = known, calendar, params
-        self.given_before = earlier_verdicts
+        self.given_before, self.case_log = earlier_verdicts, case_log
         self.old_clues = 0
         index = households.index
         self.ids = households["household_id"]
@@ -232,7 +236,8 @@ class _Finder:
                 {c: pd.Series(dtype=object) for c in ("household_id", "state", "opened_on", "since", "due_on",
                                                       "clock", "channel", "late")}
             )  # fmt: skip
-        found = find_cases(self.known, self.ruleset or rules.load_rules(CARD_RULESET), calendar=self.calendar)
+        ruleset = self.ruleset or rules.load_rules(CARD_RULESET)
+        found = find_cases(self.known, ruleset, self.case_log, self.calendar)
         return found[~found["closed"]].reset_index(drop=True)
 
     @cached_property

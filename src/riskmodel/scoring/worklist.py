@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from riskmodel import rules
+from riskmodel.cases import CaseLog
 from riskmodel.data import County, codes
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.explanation import find_listed_facts
@@ -161,6 +162,7 @@ def build_worklist(
     calendar: str | Path | Mapping[str, Any] | rules.Calendar | None = None,
     params: Mapping[str, Any] | None = None,
     earlier_verdicts: pd.DataFrame | None = None,
+    case_log: CaseLog | None = None,
 ) -> Worklist:
     """Choose and order the households to visit.
 
@@ -204,6 +206,8 @@ def build_worklist(
         who was flagged a month ago is judged by them too.
     earlier_verdicts
         Of the month before, as `riskmodel.rules.judge_month_before` makes them: made here where not given.
+    case_log
+        The county's (`riskmodel.cases.open_case_log`): explanations owed and reviews asked for.
 
     Returns
     -------
@@ -234,7 +238,7 @@ def build_worklist(
     unknown = ~households["flagged"] & (
         households["rule_category"].eq(UNKNOWN_INCOME) | households["pcni"].isna()
     )
-    duties = find_duties(households, as_of, known, calendar, params, earlier_verdicts)
+    duties = find_duties(households, as_of, known, calendar, params, earlier_verdicts, case_log)
     states = duties.cases.drop_duplicates("household_id", keep="last").set_index("household_id")["state"]
     households["case_state"] = look_up(households["household_id"], states).astype(object)
     households = add_duties(add_visit_dates(households, as_of), duties.rows)
