@@ -66,7 +66,7 @@ def count_by_township(worklist: Worklist, scores: pd.DataFrame) -> pd.DataFrame:
         "flagged": scores[scores["flagged"].eq(True)],
         "listed": listed,
         "planned": worklist.planned,
-        "waiting": listed[~listed["planned"].astype(bool)],
+        "waiting": listed[~listed["planned"].astype(bool) & listed["owed"].astype(bool)],
         "unknown": worklist.unknown,
         "held": worklist.held,
         "gone": worklist.gone,
@@ -130,12 +130,14 @@ def _homes(worklist: Worklist, lang: Language, library: MeasureLibrary | None) -
     for row, words, hint in zip(records(listed), shown, hints, strict=True):
         sheet = sheets.get(row["household_id"], FactSheet())
         beside = [str(words[n]) for n in BESIDE if words.get(n) is not None]
+        # Where a case is under way or a visit was made, none is asked for by a day.
+        beside += [f"{due} {row['due_date']:%Y-%m-%d}"] if pd.notna(row["due_date"]) else []
         out.append(
             {
                 "title": f"{row['position']}. {row['household_id']}",
                 "township": str(row["township"]),
                 "kind": "planned" if row["planned"] else "waiting",
-                "beside": "　".join([*beside, f"{due} {pd.Timestamp(row['due_date']):%Y-%m-%d}"]),
+                "beside": "　".join(beside),
                 "facts": sheet.facts,
                 "questions": sheet.questions,
                 "measures": join.join(sheet.measures),
