@@ -38,6 +38,7 @@ LIMITS = {
     "worklist": (1.0, 0.12),
     "report": (2.0, 0.06),
     "ledger": (1.0, 0.04),
+    "cases": (1.0, 0.04),
 }
 MEMORY = (0.5, 0.025)  # GiB: at the start, and for every 1,000 households
 OF_A_COPY = ("household_id", "member_id", "village", "row_id")  # what a copied county names anew
