@@ -233,7 +233,13 @@ def test_what_is_kept_is_noted_and_a_row_without_a_number_is_not_corrected(desk:
 
 
 def test_forms_are_filled_beside_the_month_and_only_they_are_offered(desk: Desk) -> None:
-    write_json({"ruleset": {"id": "national-2021"}, "params": {}}, desk.folder(ON) / "made_with.json")
+    card = {
+        "ruleset": {"id": "national-2021"},
+        "params": {},
+        "feature_set": {"id": "f"},
+        "horizon_months": 12,
+    }
+    write_json(card, desk.folder(ON) / "made_with.json")
     desk.fill_forms(ON)
     assert desk.job is not None
     assert (desk.job.state, desk.job.error) == ("done", "")

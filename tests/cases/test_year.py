@@ -136,7 +136,7 @@ def test_a_year_of_cases_loses_nothing(county: Path, months: int) -> None:
     assert recorder(county, "2022-12-31").record([]).rows == {}
     kept = {c["clock"]: c for c in overview.tables["clocks"].to_dict("records")}
     assert kept["publicity"]["broken"] == 0
-    assert kept["publicity"]["kept"] == sum(r["to_state"] == "publicity_over" for r in log.rows())
+    assert kept["publicity"]["in_time"] == sum(r["to_state"] == "publicity_over" for r in log.rows())
     known = known_county(tables, "2022-12-31")
     assert len(known.rows("monitoring").to_pandas()) == sum(
         r["to_state"] in ("decided", "eliminated") for r in log.rows()

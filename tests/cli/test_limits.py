@@ -16,7 +16,8 @@ from riskmodel.errors import UsageError
 from riskmodel.io import limit_resources, resource_limits
 
 # What reads no table of a county: a plan, a card, runs, a county made up, an empty workbook.
-LIGHT = {"plan", "card", "compare", "simulate", "import template"}
+# The page reads in processes of its own, each within the limits of the verb that it does.
+LIGHT = {"plan", "card", "compare", "simulate", "import template", "office"}
 HEAVY = ["scipy.stats", "sklearn", "statsmodels", "mlflow", "lightgbm", "shap", "matplotlib"]
 ENGINES = [*HEAVY, "pandas", "ibis", "duckdb", "pyarrow"]
 

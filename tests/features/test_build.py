@@ -15,6 +15,7 @@ from riskmodel.data import About, County
 from riskmodel.data.county import county_of_frames
 from riskmodel.features import FeatureSet, monthly
 from riskmodel.households import build_records
+from riskmodel.io import limit_resources
 
 from . import counties
 
@@ -137,9 +138,13 @@ def test_bytes_do_not_depend_on_row_order_or_threads() -> None:
     found = []
     for threads in (1, 2):
         mixed = {k: f.sample(frac=1, random_state=threads) for k, f in frames.items()}
-        county = county_of_frames(mixed)
-        county.con.raw_sql(f"SET threads = {threads}").fetchall()
-        found.append(features.build_features(county, some, ["2020-12-31", "2021-06-30"]))
+        limit_resources(threads=threads)
+        try:
+            county = county_of_frames(mixed)
+            assert county.con.raw_sql("SELECT current_setting('threads')").fetchall() == [(threads,)]
+            found.append(features.build_features(county, some, ["2020-12-31", "2021-06-30"]))
+        finally:
+            limit_resources()
     assert len(found[0]) == 6000
     assert found[0][some.names].notna().mean().mean() > 0.5
     assert found[0][some.names].to_numpy().tobytes() == found[1][some.names].to_numpy().tobytes()

@@ -83,7 +83,7 @@ def test_a_file_held_by_another_program_is_said_so(tmp_path: Path, monkeypatch: 
         raise PermissionError(13, "in use")
 
     monkeypatch.setattr(Path, "replace", refuse)  # as Windows does while Excel holds it
-    with pytest.raises(InputMissing, match="in Excel first"):
+    with pytest.raises(InputMissing, match=r"\(Excel\): close it there first"):
         write(target, b"two")
     assert target.read_bytes() == b"one"
     assert not list(tmp_path.glob(".*.xlsx"))

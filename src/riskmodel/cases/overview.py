@@ -34,7 +34,7 @@ OVERVIEW: dict[str, tuple[str, ...]] = {
     "eliminations": (*_HOME, "case_id", "state", "since", "proposed", "missing"),
     "explanations": (*_CASE, "owed", "due_on", "late"),
     "warnings": ("department", "warnings", "waiting", "visited", "confirmed", "not_confirmed", "late"),
-    "clocks": ("clock", "started", "kept", "broken", "running"),
+    "clocks": ("clock", "started", "in_time", "broken", "running"),
     "broken": (*_HOME, "case_id", "clock", "started_on", "due_on", "ended_on"),
     "late_entries": (
         "number", "household_id", "case_id", "state", "date", "recorded_on", "corrects", "reason", "late"
@@ -290,7 +290,7 @@ class Overview:
             running = sum(
                 ended is None and not _is_broken(limit, due, ended, self.as_of) for due, ended in of
             )
-            counts = {"started": len(of), "kept": len(of) - broken - running, "broken": broken}
+            counts = {"started": len(of), "in_time": len(of) - broken - running, "broken": broken}
             yield {"clock": limit.id, **counts, "running": running}
 
     def _broken(self) -> Iterator[dict[str, Any]]:

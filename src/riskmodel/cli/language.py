@@ -166,8 +166,9 @@ def _speak_chinese(command: Any) -> Any:
 def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield a verb's summary in Chinese, a line a key."""
     words = section("cli.summary", "zh")
-    if set(LANGUAGES) <= set(summary):  # said in both languages: once is enough
-        yield str(summary["zh"])
+    said = [summary[lang] for lang in ("zh", "en") if lang in summary]
+    if said:  # in both languages, or in the one asked for: once is enough
+        yield str(said[0])
     for key, value in summary.items():
         if key in LANGUAGES:
             continue
