@@ -20,7 +20,8 @@ _KINDS: Mapping[str, Kind] = {
     "ended_on": "date", "date": "date", "recorded_on": "date", "days": "integer", "cases": "integer",
     "oldest_days": "integer", "every_days": "integer", "warnings": "integer", "waiting": "integer",
     "visited": "integer", "confirmed": "integer", "not_confirmed": "integer", "started": "integer",
-    "in_time": "integer", "broken": "integer", "running": "integer", "number": "integer", "corrects": "integer",
+    "in_time": "integer", "broken": "integer", "running": "integer", "number": "integer",
+    "corrects": "integer",
     "household_id": "id", "case_id": "id", "missing": "wrap", "reason": "wrap", "clock": "wrap",
 }  # fmt: skip
 _COUNTED_LATE = ("waiting", "warnings")  # tables in which ``late`` is a number
