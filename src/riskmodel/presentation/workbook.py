@@ -24,6 +24,7 @@ LINE_HEIGHT = 14.0  # points, one line of 10-point text
 HEADER_HEIGHT = 34.0  # points, two lines of header
 ROOMY_LINE = 16  # points, a line of a printed table's header
 WIDTHS = (6, 44)  # characters: bounds of a column as wide as its content
+DATE_WIDTH = 12  # a day that does not fit is printed as ###
 # A list is protected against slips, not against people: no password, and filters and widths stay free.
 FREE = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 # How each kind of column is written: number format, alignment, wrapping.
@@ -227,7 +228,8 @@ class Workbook:
         texts = [str(row.values[j]) for row in table.rows if isinstance(row.values[j], str)]
         if column.group or column.is_text:
             texts.append(in_language(column.heading, self.language))
-        return min(WIDTHS[1], max(WIDTHS[0], max(map(text_width, texts), default=0) + 2))
+        least = DATE_WIDTH if column.kind == "date" else WIDTHS[0]
+        return min(WIDTHS[1], max(least, max(map(text_width, texts), default=0) + 2))
 
     def form(
         self,
