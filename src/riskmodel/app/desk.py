@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import os
 import shutil
@@ -19,7 +18,7 @@ from riskmodel.app import tasks
 from riskmodel.app.case_table import CaseRecords
 from riskmodel.app.jobs import Job, Task, start_job
 from riskmodel.app.tables import GridTable, frame_table, household_table
-from riskmodel.data import contract
+from riskmodel.data import contract, month_end, month_ordinal
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.forms import read_signature, record_signature
 from riskmodel.households import to_date
@@ -220,7 +219,7 @@ class Desk:
         """Return the last days of months that can be made, the newest first."""
         through = (self.checked or {}).get("data_through")
         last = dt.date.fromisoformat(str(through)[:10]) if through else dt.date.today()
-        day = _month_end(last)
+        day = month_end(month_ordinal(last.year, last.month))
         out: list[dt.date] = []
         while len(out) < _MONTHS_OFFERED:
             if day <= last:
@@ -469,10 +468,6 @@ def _tables_in(folder: Path) -> int:
         return sum(p.suffix.lower() in _TABLES for p in folder.iterdir())
     except OSError:
         return 0
-
-
-def _month_end(day: dt.date) -> dt.date:
-    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 def _is_day(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from riskmodel.data.append import TITLE_LINES, TableFile, append_rows, guess_delimiter, table_file
 from riskmodel.data.check import FurtherCheck, check_county, later_lines
+from riskmodel.data.claims import CLAIM
 from riskmodel.data.compiled import (
     Shape,
     fetch_arrow,
@@ -27,6 +28,7 @@ from riskmodel.data.schema import (
     CODE_COLUMN,
     LARGE_TABLES,
     SPAN_TABLES,
+    TIME_ZONE,
     About,
     canonical_schema,
     code_words,
@@ -38,6 +40,7 @@ from riskmodel.data.schema import (
     month_ordinal,
     month_text,
     normal_header,
+    readable_codes,
     rows_table,
     table_words,
 )
@@ -55,6 +58,7 @@ from riskmodel.data.suspects import level_sentences
 from riskmodel.data.values import cell_text, parse_date
 
 __all__ = [
+    "CLAIM",
     "CODE_COLUMN",
     "FILE_ENDINGS",
     "GRID",
@@ -64,6 +68,7 @@ __all__ = [
     "LEAST_SHARE",
     "MAX_REJECTED",
     "SPAN_TABLES",
+    "TIME_ZONE",
     "TITLE_LINES",
     "About",
     "County",
@@ -110,6 +115,7 @@ __all__ = [
     "parse_date",
     "pseudonym",
     "read_county",
+    "readable_codes",
     "rows_table",
     "secret_key",
     "snapshot_message",

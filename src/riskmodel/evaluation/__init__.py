@@ -16,6 +16,7 @@ from riskmodel.evaluation.lead_time import (
     kaplan_meier,
     lead_time,
 )
+from riskmodel.evaluation.list_errors import conditions_in_words
 from riskmodel.evaluation.list_metrics import crra_welfare, targeting_measures
 from riskmodel.evaluation.lists import (
     Budget,
@@ -29,6 +30,7 @@ from riskmodel.evaluation.lists import (
 from riskmodel.evaluation.metrics import LEAKAGE_AUC, METRICS, Metric, table_metrics
 from riskmodel.evaluation.model_choice import ModelChoice, choose_models
 from riskmodel.evaluation.paired_lists import (
+    RULE,
     DeLong,
     Difference,
     compare_fixed_lists,
@@ -46,6 +48,7 @@ from riskmodel.evaluation.power import (
     wilson_interval,
 )
 from riskmodel.evaluation.predictions import (
+    Array,
     Resamples,
     label_by_findings,
     percentile_interval,
@@ -86,6 +89,8 @@ from riskmodel.evaluation.true_risk import (
     TrueRiskReport,
     bracket_message,
     compare_with_true_risk,
+    true_auc,
+    true_recall,
     true_risk_messages,
 )
 from riskmodel.evaluation.visits_equivalent import VisitsEquivalent, visits_equivalent
@@ -106,8 +111,10 @@ __all__ = [
     "LIFTS",
     "METRICS",
     "PUBLISHED_YIELD",
+    "RULE",
     "SCORE_PREFIX",
     "YIELD_MONTHS",
+    "Array",
     "Budget",
     "Comparison",
     "DeLong",
@@ -133,6 +140,7 @@ __all__ = [
     "compare_fixed_lists",
     "compare_with_true_risk",
     "comparison_power",
+    "conditions_in_words",
     "crra_welfare",
     "delong",
     "design_effect",
@@ -173,6 +181,8 @@ __all__ = [
     "support_bounds",
     "table_metrics",
     "targeting_measures",
+    "true_auc",
+    "true_recall",
     "true_risk_messages",
     "two_sided_p",
     "village_correlation",

@@ -3,7 +3,7 @@
 from riskmodel.features.build import build_features, build_features_at_lines, line_features
 from riskmodel.features.declaration import Feature, FeatureSet, without_roles
 from riskmodel.features.dictionary import describe_features, explain_missing
-from riskmodel.features.library import available_feature_sets, load_feature_set
+from riskmodel.features.library import available_feature_sets, feature_set_faults, load_feature_set
 from riskmodel.features.records import MAX_LINE_SHARE
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "build_features_at_lines",
     "describe_features",
     "explain_missing",
+    "feature_set_faults",
     "line_features",
     "load_feature_set",
     "without_roles",

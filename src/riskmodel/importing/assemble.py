@@ -10,9 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data import contract
-from riskmodel.data.claims import CLAIM
-from riskmodel.data.schema import CODE_COLUMN, month_text
+from riskmodel.data import CLAIM, CODE_COLUMN, contract, month_end, month_text
 from riskmodel.importing.amounts import collect_amounts
 from riskmodel.importing.blank_months import without_months
 from riskmodel.importing.coverage import collect_coverage
@@ -29,7 +27,6 @@ from riskmodel.importing.people import (
 )
 from riskmodel.importing.result_checks import compare_results
 from riskmodel.importing.sheet_rows import SheetRows
-from riskmodel.importing.spans import month_end
 from riskmodel.io import records
 
 _MADE_OF = {"date": "identified_on"}  # a required column that another one gives

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data.schema import month_text
+from riskmodel.data import month_end, month_text
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.sheet_rows import row_keys
-from riskmodel.importing.spans import month_end, month_runs
+from riskmodel.importing.spans import month_runs
 from riskmodel.io import records
 
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from riskmodel.data.schema import month_ordinal
-from riskmodel.data.values import parse_date
+from riskmodel.data import month_ordinal, parse_date
 from riskmodel.importing.distinct import distinct_values, of_each
 from riskmodel.importing.header_words import Span, half_width, normalise_word, span_in, word_forms
 

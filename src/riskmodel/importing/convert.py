@@ -13,8 +13,7 @@ from itertools import compress
 
 import pandas as pd
 
-from riskmodel.data import contract
-from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES
+from riskmodel.data import CODE_COLUMN, SPAN_TABLES, contract
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import ColumnRead

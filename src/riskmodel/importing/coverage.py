@@ -17,12 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data.schema import month_text
+from riskmodel.data import month_end, month_text
 from riskmodel.importing.distinct import of_each
 from riskmodel.importing.findings import Findings
 from riskmodel.importing.people import People
 from riskmodel.importing.sheet_rows import SheetRows, is_empty
-from riskmodel.importing.spans import month_end, month_runs
+from riskmodel.importing.spans import month_runs
 
 _USUAL_ROWS = (
     5  # a month without any row is missing where a township has about that many rows a month, or more

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskmodel.data import month_end
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.guess_columns import SheetColumns
@@ -23,7 +24,6 @@ from riskmodel.importing.header_words import moment_of, normalise_header
 from riskmodel.importing.mapping import ColumnMap, TableMap
 from riskmodel.importing.sheet_layout import Header, text_of
 from riskmodel.importing.sheet_rows import is_empty
-from riskmodel.importing.spans import month_end
 from riskmodel.importing.vocabulary import Definition, Vocabulary
 from riskmodel.io import records
 

@@ -14,8 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from riskmodel.data import contract
-from riskmodel.data.sources import table_of
+from riskmodel.data import contract, table_of
 from riskmodel.grids import Grid
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.figures import figure_tables, is_gap, with_subsidy

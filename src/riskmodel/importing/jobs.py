@@ -15,8 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data import contract
-from riskmodel.data.schema import month_ordinal
+from riskmodel.data import contract, month_ordinal
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.guess_columns import SheetColumns
 from riskmodel.importing.header_words import half_width, normalise_word

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from riskmodel.data.schema import CODE_COLUMN, SPAN_TABLES, TIME_ZONE, contract, readable_codes
+from riskmodel.data import CODE_COLUMN, SPAN_TABLES, TIME_ZONE, contract, readable_codes
 from riskmodel.errors import InputMissing, did_you_mean
 from riskmodel.io import Spec, load_spec, write_text
 

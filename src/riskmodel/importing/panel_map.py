@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from riskmodel.data.schema import About, codes
+from riskmodel.data import About, codes
 from riskmodel.importing.mapping import map_file
 from riskmodel.io import Spec, load_spec
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskmodel.data.schema import contract
+from riskmodel.data import contract
 from riskmodel.errors import InputRefused
 from riskmodel.importing.panel_amounts import PanelAmounts
 from riskmodel.importing.panel_columns import PanelColumns, plain_code

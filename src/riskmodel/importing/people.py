@@ -14,8 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data import contract
-from riskmodel.data.schema import month_ordinal
+from riskmodel.data import contract, month_ordinal
 from riskmodel.importing.findings import Findings, cell_place
 from riskmodel.importing.id_reading import PersonNumber, person_key
 from riskmodel.importing.particulars import add_particulars, split_particulars

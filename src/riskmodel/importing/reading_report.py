@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from riskmodel.data.schema import codes, contract, table_words
+from riskmodel.data import codes, contract, table_words
 from riskmodel.errors import InputRefused
 from riskmodel.i18n import Language, text
 from riskmodel.importing.corrections import STORED, Correction, corrections_frame

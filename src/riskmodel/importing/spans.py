@@ -6,7 +6,6 @@ are compared with it. What a sheet repeats of an earlier year holds where no she
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import itertools
 import re
@@ -16,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.data.schema import month_ordinal
+from riskmodel.data import month_end, month_ordinal
 from riskmodel.importing import cell_reading as cells
 from riskmodel.importing.cell_reading import MONTH_ONLY, ColumnRead
 from riskmodel.importing.header_words import Span
@@ -27,12 +26,6 @@ from riskmodel.io import records
 
 _WHOSE = ["household_id", "member_id", "item", "month_from", "month_to"]
 Say = Callable[..., None]
-
-
-def month_end(ordinal: int) -> dt.date:
-    """Return the last day of a month."""
-    year, month = divmod(int(ordinal), 12)
-    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
 def row_spans(

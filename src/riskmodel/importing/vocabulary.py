@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from riskmodel.data import contract
-from riskmodel.data.schema import codes
+from riskmodel.data import codes, contract
 from riskmodel.importing.header_words import (
     YEARS_BACK,
     Span,

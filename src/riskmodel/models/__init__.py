@@ -12,6 +12,7 @@ from riskmodel.models.base import (
     Population,
     PreparedRows,
     village_draws,
+    village_folds,
 )
 from riskmodel.models.baselines import PastIncome, PermanentIncome, VillageRate
 from riskmodel.models.boosting import Boosting, LightBoosting
@@ -91,4 +92,5 @@ __all__ = [
     "takes_line_copies",
     "trusted_types",
     "village_draws",
+    "village_folds",
 ]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from riskmodel.evaluation import ModelChoice
-from riskmodel.evaluation.list_errors import conditions_in_words
+from riskmodel.evaluation import ModelChoice, conditions_in_words
 from riskmodel.i18n import section
 from riskmodel.presentation.page import PageWords, Paragraph, Part, Record, Writer
 from riskmodel.presentation.report import report_section

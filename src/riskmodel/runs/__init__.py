@@ -1,7 +1,13 @@
 """Experiments: declaration, training, tracking, comparison and promotion of models."""
 
 from riskmodel.runs.assessment import Evaluation, evaluate, is_simple, winner
-from riskmodel.runs.design_matrix import DesignMatrix, model_inputs, rank_by_rules
+from riskmodel.runs.design_matrix import (
+    DesignMatrix,
+    build_design_matrix,
+    model_inputs,
+    rank_by_rules,
+    resolve_feature_set,
+)
 from riskmodel.runs.experiment import EVENT_WORDS, Experiment, Fold, VisitBudget, load_experiment
 from riskmodel.runs.experiment_check import Fault, check_experiment
 from riskmodel.runs.external import (
@@ -67,6 +73,7 @@ __all__ = [
     "RunRows",
     "TrainedRun",
     "VisitBudget",
+    "build_design_matrix",
     "check_experiment",
     "choice_messages",
     "collect_rows",
@@ -92,6 +99,7 @@ __all__ = [
     "promote",
     "rank_by_rules",
     "read_truth",
+    "resolve_feature_set",
     "run_experiment",
     "run_finished",
     "score_columns",

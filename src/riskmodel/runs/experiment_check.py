@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from riskmodel import features, rules
 from riskmodel.data import County
 from riskmodel.errors import RiskmodelError
-from riskmodel.features.library import feature_set_faults
+from riskmodel.features import feature_set_faults
 from riskmodel.io import find_declaration, folder, read_yaml
 from riskmodel.models import is_available, model_entry
 from riskmodel.runs.data_fit import fit_to_data

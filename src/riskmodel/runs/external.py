@@ -21,7 +21,7 @@ from riskmodel.errors import InputRefused, UsageError
 from riskmodel.evaluation import percentile_interval, village_resamples
 from riskmodel.households import fingerprint, to_date, window_end
 from riskmodel.i18n import Message
-from riskmodel.models.base import village_folds
+from riskmodel.models import village_folds
 from riskmodel.runs import design_matrix, outcomes, tracking
 from riskmodel.runs.assessment import THRESHOLDS
 from riskmodel.runs.data_fit import fit_to_data

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from riskmodel import models
 from riskmodel.evaluation import (
+    RULE,
     Budget,
     Difference,
     compare_fixed_lists,
@@ -25,7 +26,6 @@ from riskmodel.evaluation import (
     poisson_interval,
     sorted_codes,
 )
-from riskmodel.evaluation.paired_lists import RULE
 from riskmodel.i18n import Message, both, join, same
 from riskmodel.runs.experiment import Experiment, Gate
 from riskmodel.runs.outcomes import HOUSEHOLD_GROUPS

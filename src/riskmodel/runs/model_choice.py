@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from riskmodel import models
-from riskmodel.evaluation import Budget, ModelChoice, choose_models
-from riskmodel.evaluation.list_errors import conditions_in_words
-from riskmodel.evaluation.paired_lists import RULE
+from riskmodel.evaluation import RULE, Budget, ModelChoice, choose_models, conditions_in_words
 from riskmodel.i18n import Message, join, section
 from riskmodel.runs.run import Run
 

@@ -25,11 +25,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from riskmodel import features
 from riskmodel.data import About, County, from_frames, month_text
-from riskmodel.evaluation.lists import Budget, list_at_budget
-from riskmodel.evaluation.predictions import Array, sorted_codes
-from riskmodel.evaluation.true_risk import true_auc, true_recall
-from riskmodel.runs import Experiment
-from riskmodel.runs.design_matrix import build_design_matrix, resolve_feature_set
+from riskmodel.evaluation import Array, Budget, list_at_budget, sorted_codes, true_auc, true_recall
+from riskmodel.runs import Experiment, build_design_matrix, resolve_feature_set
 from riskmodel.simulate.assembly import simulate_county
 from riskmodel.simulate.history import SimulationSpec
 from riskmodel.simulate.office import FlagRule
