@@ -159,12 +159,14 @@ class Benchmark(Spec):
             raise ValueError(f"panels {ids}: every id once")
         return self
 
-    def missing_libraries(self) -> dict[str, str]:
-        """Return the models whose library is not installed, with the reason."""
+    def left_out(self) -> dict[str, str]:
+        """Return the models that are fitted on no panel, with the reason."""
+        missing = [m for m in self.models if not models.is_available(m)]
+        declared = [load_experiment(panel.experiment) for panel in self.panels]
+        unasked = [m for m in self.models if not any(may_take_part(exp, m) for exp in declared)]
         return {
-            m: f"the extra {models.model_entry(m).extra!r} is not installed"
-            for m in self.models
-            if not models.is_available(m)
+            **dict.fromkeys(unasked, "no panel's experiment declares lines to ask about (augment_lines)"),
+            **{m: f"the extra {models.model_entry(m).extra!r} is not installed" for m in missing},
         }
 
     def models_of(self, panel: Panel) -> tuple[str, ...]:

@@ -350,8 +350,8 @@ def run_benchmark(
         If ``only`` names no panel of the bench.
     """
     start, say = time.monotonic(), progress or _LOG.info
-    missing = bench.missing_libraries()
-    fittable = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in missing)})
+    left_out = bench.left_out()
+    fittable = bench.model_copy(update={"models": tuple(m for m in bench.models if m not in left_out)})
     todo, skipped = _choose_panels(bench, only, quick)
     files_of = dict(sources or {})
     panel_jobs = [PanelJob(fittable, p, Path(out), files_of.get(p.source), quick) for p in todo]
@@ -365,7 +365,7 @@ def run_benchmark(
     order = [p.id for p in bench.panels]
     result = BenchmarkResult(
         bench, quick, sorted(done.values(), key=lambda r: order.index(r.panel.id)),
-        {k: skipped[k] for k in order if k in skipped}, missing, time.monotonic() - start, jobs,
+        {k: skipped[k] for k in order if k in skipped}, left_out, time.monotonic() - start, jobs,
     )  # fmt: skip
     for name in sorted({n for r in result.panels for n in r.tables}):
         write_table(result.table(name), Path(out) / "tables" / f"{name}.csv")
