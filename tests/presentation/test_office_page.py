@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pandas as pd
@@ -97,6 +98,18 @@ def test_every_listed_household_is_told_by_facts_and_hints_stand_apart(made, tmp
                 assert row[f"reason_{k}"] not in before
     assert "医保局推送预警" in "".join(homes)
     assert "饮水安全无保障" in "".join(homes)
+
+
+def test_a_day_that_has_passed_is_told_and_counted(made, tmp_path) -> None:
+    worklist, scores = made
+    day = pd.Timestamp(DAY)
+    for late, said in ((-5, "，已过 5 天"), (0, ""), (5, "")):
+        listed = worklist.listed.assign(due_date=day + pd.Timedelta(days=30))
+        listed.loc[listed.index[0], "due_date"] = due = day + pd.Timedelta(days=late)
+        text = page((dataclasses.replace(worklist, listed=listed), scores), tmp_path)
+        assert f"走访期限 {due:%Y-%m-%d}{said}</small>" in text
+        assert ("名单上 1 户走访期限已过" in text) == bool(said)
+    assert re.search(r"<small>[^<]*　1 人　", text)
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

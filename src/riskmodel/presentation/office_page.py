@@ -5,6 +5,7 @@ What compares models stands on the researcher's page (`riskmodel.presentation.re
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,11 @@ def office_html(
     counts = count_by_township(worklist, scores)
     total = {str(name): int(n) for name, n in counts.iloc[-1].items()}
     day = worklist.as_of.isoformat()
-    figures = {**total, "as_of": day, **_open_points(worklist)}
+    overdue = int((worklist.listed["due_date"] < pd.Timestamp(worklist.as_of)).sum())
+    figures = {**total, "as_of": day, "overdue": overdue, **_open_points(worklist)}
     lines = [
         text(f"office_page.{name}", lang, **figures)
-        for name in ("waiting", "warnings", "unknown", "gone")
+        for name in ("overdue", "waiting", "warnings", "unknown", "clarify", "gone")
         if figures[name]
     ]
     rows = [(str(place) or words["total"], list(own)) for place, own in
@@ -116,6 +118,13 @@ def _open_points(worklist: Worklist) -> dict[str, int]:
     }
 
 
+def _due_words(due: dt.date, as_of: dt.date, lang: Language) -> str:
+    late = (as_of - due).days
+    return text(
+        "office_page.past_due" if late > 0 else "office_page.due", lang, day=due.isoformat(), late=late
+    )
+
+
 def _homes(worklist: Worklist, lang: Language, library: MeasureLibrary | None) -> list[dict[str, Any]]:
     listed = worklist.listed
     if listed.empty:
@@ -125,19 +134,22 @@ def _homes(worklist: Worklist, lang: Language, library: MeasureLibrary | None) -
     if len(worklist.facts):
         sheets = write_fact_sheets(worklist.facts, list(listed["household_id"]), lang, library=library)
     hints = hint_cells(listed, lang)
-    due, join = section("office_page", lang)["due"], section("worklist.words", lang)["list_join"]
+    join = section("worklist.words", lang)["list_join"]
     out = []
     for row, words, hint in zip(records(listed), shown, hints, strict=True):
         sheet = sheets.get(row["household_id"], FactSheet())
-        beside = [str(words[n]) for n in BESIDE if words.get(n) is not None]
+        own = {n: words[n] for n in BESIDE if words.get(n) is not None}
+        if "persons" in own:
+            own["persons"] = text("office_page.persons", lang, n=int(row["persons"]))
         # Where a case is under way or a visit was made, none is asked for by a day.
-        beside += [f"{due} {row['due_date']:%Y-%m-%d}"] if pd.notna(row["due_date"]) else []
+        if pd.notna(row["due_date"]):
+            own["due"] = _due_words(row["due_date"].date(), worklist.as_of, lang)
         out.append(
             {
                 "title": f"{row['position']}. {row['household_id']}",
                 "township": str(row["township"]),
                 "kind": "planned" if row["planned"] else "waiting",
-                "beside": "　".join(beside),
+                "beside": "　".join(str(words) for words in own.values()),
                 "facts": sheet.facts,
                 "questions": sheet.questions,
                 "measures": join.join(sheet.measures),
