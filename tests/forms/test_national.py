@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from riskmodel.data import read_county
 from riskmodel.data.frames import from_frames
 from riskmodel.data.schema import About
@@ -12,6 +14,7 @@ from .conftest import records_of
 from .small_county import small_frames
 
 
+@pytest.mark.slow
 def test_an_export_is_read_back_as_it_was(tmp_path):
     county = from_frames(
         small_frames(), About(coverage="whole", records_from="2019-01", data_through="2021-05-31")

@@ -10,7 +10,6 @@ import pytest
 from riskmodel.errors import InputRefused, UsageError
 from riskmodel.forms import available_forms, read_signature, record_signature, write_forms
 from riskmodel.forms.procedure import (
-    MINOR,
     PUBLIC,
     pages_of_appraisal,
     pages_of_publicity,
@@ -20,6 +19,7 @@ from riskmodel.forms.procedure import (
     rows_of_elimination,
     rows_of_township,
 )
+from riskmodel.forms.records import phrase
 from riskmodel.forms.reports import rows_of_progress
 
 from .conftest import NAMES, records_of, word_text
@@ -76,7 +76,7 @@ def test_a_notice_says_until_when_it_stays_up_by_the_clock_of_the_rule_set(small
 def test_a_rule_set_without_publicity_makes_no_notice(tmp_path):
     data = records_of("county-2020")
     written = {w.id: w for w in write_forms(data, tmp_path, ["publicity", "result-notice", "application"])}
-    assert all("没有这一步" in w.skipped for w in written.values())
+    assert all("has no such step" in w.skipped for w in written.values())
 
 
 def test_the_name_of_a_head_who_is_a_minor_is_not_published():
@@ -84,7 +84,7 @@ def test_the_name_of_a_head_who_is_a_minor_is_not_published():
     members.loc[members["member_id"] == "h2-1", "birth_month"] = "2008-01"
     data = records_of(county=small_county(members=members), names=NAMES)
     (page,) = pages_of_publicity(data, {})
-    assert page["rows"][0]["head_name"] == MINOR
+    assert page["rows"][0]["head_name"] == phrase("minor")
 
 
 def test_each_paper_takes_the_cases_that_stand_at_its_step(small):

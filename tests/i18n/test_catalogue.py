@@ -162,11 +162,6 @@ CHINESE = {
         "importing/title_facts.py", "importing/versions.py", "importing/vocabulary.py",
         "importing/word_columns.py",
     },
-    "what fills the forms of Chinese documents, which are in no other language": {
-        "forms/filling.py", "forms/first_use.py", "forms/households.py", "forms/national.py",
-        "forms/procedure.py", "forms/records.py", "forms/reports.py", "forms/sources.py",
-        "forms/statistics.py", "forms/tables.py", "forms/templates.py", "forms/write.py",
-    },
     "a font, and the product's name": {"presentation/workbook.py", "cli/app.py"},
     "names that a metric registers": {
         "evaluation/curves.py", "evaluation/lead_time.py", "evaluation/list_metrics.py",

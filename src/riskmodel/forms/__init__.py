@@ -2,8 +2,7 @@
 
 from riskmodel.forms.declaration import available_forms
 from riskmodel.forms.first_use import read_signature, record_signature
-from riskmodel.forms.month_files import DEFAULT_RULES, OfMonth, read_month
-from riskmodel.forms.records import FormRecords
+from riskmodel.forms.records import DEFAULT_RULES, FormRecords, OfMonth, read_month
 from riskmodel.forms.templates import write_form_templates
 from riskmodel.forms.write import WrittenForm, write_forms
 

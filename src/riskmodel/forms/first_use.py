@@ -10,15 +10,14 @@ import yaml
 
 from riskmodel.data import contract
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.forms.records import FormRecords, Record, day_text
+from riskmodel.forms.records import FormRecords, Record, day_text, listed, phrase
 from riskmodel.io import read_yaml, write_text
 
 SIGNED = "first-use.yaml"
-# What the law counts as sensitive, and where the contract has it; minors are told by their number.
+# What the law counts as sensitive (by its words), and the table that has it; minors are told by their number.
 SENSITIVE = {
-    "健康状况": ("members", "health"), "残疾等级": ("members", "disability_grade"),
-    "医疗自付": ("spending", "category"), "低保、特困供养": ("households", "dibao"),
-    "家庭收入": ("income", "amount"), "家庭资产（凭授权）": ("assets", "kind"),
+    "members_health": "members", "members_disability": "members", "spending": "spending",
+    "households": "households", "income": "income", "assets": "assets",
 }  # fmt: skip
 MINOR_AGE = 18
 
@@ -26,13 +25,13 @@ MINOR_AGE = 18
 def pages_of_first_use(data: FormRecords, params: Record) -> list[Record]:
     """Return the page: what is held, of how many, what is worked out by machine; else it is empty."""
     people = [m for members in data.members.values() for m in members]
-    held = [name for name, (table, _) in SENSITIVE.items() if data.known.has(table)]
-    tables = "、".join(t.zh for name, t in contract().tables.items() if data.known.has(name))
+    held = [phrase(f"sensitive.{name}") for name, table in SENSITIVE.items() if data.known.has(table)]
+    tables = listed(t.zh for name, t in contract().tables.items() if data.known.has(name))
     return [{
         "as_of": day_text(data.as_of), "households": len(data.homes), "people": len(people),
-        "minors": sum(m["age"] < MINOR_AGE for m in people), "tables": tables, "sensitive": "、".join(held),
-        "ruleset": f"{data.ruleset.name_zh}（{data.ruleset.id}）",
-        "processing": data.processing or "仅规则判定",
+        "minors": sum(m["age"] < MINOR_AGE for m in people), "tables": tables, "sensitive": listed(held),
+        "ruleset": phrase("named_by", name=data.ruleset.name_zh, id=data.ruleset.id),
+        "processing": data.processing or phrase("rules_only"),
         "fingerprint": data.known.fingerprint[:12],
     }]  # fmt: skip
 

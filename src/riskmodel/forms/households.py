@@ -12,7 +12,9 @@ from riskmodel.forms.records import (
     cause_words,
     day_text,
     gaps,
+    listed,
     month_text,
+    phrase,
     standing,
     word,
     yes_no,
@@ -65,18 +67,22 @@ def _where(home: Record) -> str:
 def _period(home: Record) -> str:
     if home["period_from"] != home["period_from"]:
         return ""
-    return f"{month_text(home['period_from'])} 至 {month_text(home['period_to'])}"
+    return phrase(
+        "household.period", first=month_text(home["period_from"]), last=month_text(home["period_to"])
+    )
 
 
 def _member(row: Record, number: int) -> Record:
     grade = row["disability_grade"]
     health = word("members", "health", row["health"])
-    disability = f"残疾{grade:.0f}级" if grade is not None and grade > 0 else ""
+    disability = (
+        phrase("household.disability", grade=f"{grade:.0f}") if grade is not None and grade > 0 else ""
+    )
     return {
         "number": number, "relation": word("members", "relation", row["relation"]),
         "sex": word("members", "sex", row["sex"]), "birth_month": month_text(row["birth_month"]),
         "age": row["age"], "schooling": word("members", "schooling", row["schooling"]),
-        "health": "、".join(filter(None, (health, disability))),
+        "health": listed((health, disability)),
         "work_capacity": word("members", "work_capacity", row["work_capacity"]),
         "insured": yes_no(row["insured"]), "resident": yes_no(row["resident"]),
     }  # fmt: skip
@@ -92,7 +98,7 @@ def _event(row: Record) -> Record:
 def _support(row: Record) -> Record:
     known = row.get("date_known") is not False
     return {
-        "date": day_text(row["date"]) if known else "日期不详",
+        "date": day_text(row["date"]) if known else phrase("household.no_date"),
         "measure": word("support", "measure", row["measure"]), "detail": row.get("detail") or "",
         "cause": word("support", "cause", row["cause"]), "amount": yuan(row["amount"]),
         "end_date": day_text(row["end_date"]),
@@ -130,17 +136,17 @@ def facts(data: FormRecords, page: Record, household: str) -> list[str]:
     home = data.homes[household]
     since = f"{data.as_of.replace(day=1, year=data.as_of.year - 1):%Y-%m-%d}"
     out = [
-        f"{e['date']} 登记{e['cause']}" + (f"，损失 {e['loss']} 元" if e["loss"] else "")
+        phrase("facts.event_loss" if e["loss"] else "facts.event", **e)
         for e in page["events"]
         if e["date"] >= since
     ]
-    out += [f"{w['date']} {w['department']}推送预警" for w in page["warnings"] if w["date"] >= since]
+    out += [phrase("facts.warning", **w) for w in page["warnings"] if w["date"] >= since]
     if page["gaps"]:
-        out.append(f"登记的“三保障”和饮水安全情况：{page['gaps']}")
+        out.append(phrase("facts.gaps", gaps=page["gaps"]))
     if home["in_register"] and page["register"]:
-        out.append(f"{page['register'][-1]['date']} {page['register'][-1]['event']}，目前在册监测")
+        out.append(phrase("facts.watched", **page["register"][-1]))
     if home["pcni"] < home["line"]:
-        out.append(f"登记的核算期（{page['period']}）收入偏低")
+        out.append(phrase("facts.low_income", period=page["period"]))
     return out
 
 
@@ -181,13 +187,11 @@ def pages_of_plans(data: FormRecords, params: Record) -> list[Record]:
         page["proposals"] = [
             {
                 "cause": word("risk_events", "cause", cause),
-                "measure": "、".join(word("support", "measure", m) for m in data.measures.get(cause, ())),
+                "measure": listed(word("support", "measure", m) for m in data.measures.get(cause, ())),
             }
             for cause in causes or ["other"]
         ]
-        page["plan_reason"] = (
-            "有劳动能力，优先落实产业、就业等开发式帮扶" if page["labour"] else "整户无劳动能力，落实兜底保障"
-        )
+        page["plan_reason"] = phrase(f"household.{'open_to_work' if page['labour'] else 'no_labour'}")
         out.append(page)
     return out
 
@@ -202,7 +206,8 @@ def pages_eliminated(data: FormRecords, params: Record) -> list[Record]:
         last = page["visits"][-1]["date"] if page["visits"] else ""
         page["eliminated_on"] = day_text(home["register_date"])
         page["last_visit"] = last
-        page["looked_back"] = "已回头看" if last >= f"{since:%Y-%m-%d}" else "本季度待回头看"
-        page["no_labour"] = "整户无劳动能力" if home["labour"] == 0 else ""
+        done = last >= f"{since:%Y-%m-%d}"
+        page["looked_back"] = phrase(f"household.{'looked_back' if done else 'to_look_back'}")
+        page["no_labour"] = phrase("household.without_labour") if home["labour"] == 0 else ""
         out.append(page)
     return out

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from riskmodel.forms.declaration import forms_folder
-from riskmodel.forms.records import FormRecords, Record, month_text
+from riskmodel.forms.records import FormRecords, Record, month_text, phrase
 from riskmodel.io import Spec, atomic, load_spec, new_workbook, safe_text, write_cell
 from riskmodel.register import category_name
 
@@ -82,13 +82,13 @@ def _home(data: FormRecords, household: str) -> Record:
         **home, "household_id": household, "year": _year(home),
         "watched_category": category_name(category, "zh") if category and category != "unknown" else None,
         "identified_on": f"{last['date']:%Y%m}" if last is not None else None,
-        "eliminated": "否" if watched else None,
-        "lifted_flag": {"lifted": "是", "general": "否", "not_lifted": "否"}.get(str(home["registration"])),
+        "eliminated": False if watched else None,
+        "lifted_flag": home["registration"],
         **{f"cause_{i}": causes[i - 1] if len(causes) >= i else None for i in range(1, 6)},
     }  # fmt: skip
     measures: dict[str, list[str]] = {}
     for row in data.of("support", household):
-        measures.setdefault(f"measure_{row['measure']}", []).append(row.get("detail") or "是")
+        measures.setdefault(f"measure_{row['measure']}", []).append(row.get("detail") or phrase("yes"))
     return out | {k: ",".join(dict.fromkeys(v)) for k, v in measures.items()}
 
 
@@ -113,7 +113,7 @@ def _cell(column: ExportColumn, record: Mapping[str, Any]) -> Any:
 
 def _write(sheet: Any, spec: ExportFile, rows: Sequence[Sequence[Any]], data: FormRecords) -> None:
     sheet.write_string(0, 0, spec.title)
-    sheet.write_string(1, 0, f"数据日期：{data.as_of:%Y-%m-%d}")
+    sheet.write_string(1, 0, phrase("data_of", date=data.as_of))
     for j, column in enumerate(spec.columns):
         sheet.write_string(2, j, column.zh)
         sheet.set_column(j, j, max(10, 2 * len(column.zh)))

@@ -12,19 +12,16 @@ import pandas as pd
 
 from riskmodel.cases import declared
 from riskmodel.forms.households import ADULT, household_page
-from riskmodel.forms.records import FormRecords, Record, day_text
+from riskmodel.forms.records import FormRecords, Record, day_text, phrase
 from riskmodel.forms.tables import case_row, list_members
 from riskmodel.io import records
 
 # All that a public paper may say of a household (W1 and 004 三（七）): who and how many, and on which list.
 PUBLIC = ("number", "village", "group", "head_name", "persons", "list_name")
 PUBLISHED = (1, 2, 3, 4, 5)
-MINOR = "（户主未成年，不公布姓名）"
 DECIDED = ("decided", "re_marked", "rolled_back", "removed", "label_withdrawn", "eliminated", "gone")
-UNITS = {"working_days": "个工作日", "days": "天", "months": "个月"}
 # The conditions of elimination that rule sets share, in their order; natural elimination stands apart.
 CONDITIONS = {"supported": "c1", "no_gap": "c2", "income_stable": "c3", "rigid_settled": "c4"}
-MET, NOT_MET, CANNOT = "达到", "未达到", "不能判断"
 
 
 def list_name(number: object) -> str:
@@ -78,7 +75,7 @@ def public_row(data: FormRecords, row: Record) -> Record:
     """Return what a public paper may say of a household: the allow-list, and no name of a minor."""
     head = next((m for m in data.members.get(row["household_id"], ()) if m["relation"] == "head"), None)
     out = {key: row[key] for key in PUBLIC}
-    return out | {"head_name": MINOR} if head is not None and head["age"] < ADULT else out
+    return out | {"head_name": phrase("minor")} if head is not None and head["age"] < ADULT else out
 
 
 def pages_of_publicity(data: FormRecords, params: Record) -> list[Record]:
@@ -97,7 +94,7 @@ def _notice(data: FormRecords, place: tuple[str, str], day: str, rows: list[Reco
     limit = next((c for c in data.book.limits if c.at_least and "publicised" in c.start), None)
     length, down = "", None
     if limit is not None:
-        length = f"{limit.limit:.0f} {UNITS[limit.unit]}"
+        length = phrase(f"length.{limit.unit}", n=f"{limit.limit:.0f}")
         if day:
             down = data.book.calendar.due_date(pd.Timestamp(day), limit.limit, limit.unit, at_least=True)
     return {
@@ -175,13 +172,14 @@ def _conditions(data: FormRecords, household: str) -> Record:
     out: Record = {}
     for condition, key in CONDITIONS.items():
         if condition not in data.ruleset.conditions:
-            out[key] = "本规则未列"
+            out[key] = phrase("conditions.not_asked")
         else:
-            out[key] = MET if condition in held else CANNOT if condition in unknown else NOT_MET
+            found = "met" if condition in held else "cannot" if condition in unknown else "not_met"
+            out[key] = phrase(f"conditions.{found}")
     whole = not unknown & {"records_incomplete", *CONDITIONS} and home["verdict_depends"] is not True
     late = home["lag_months"] != 0 or bool(home["doubts"])
-    out["records"] = "记录完整" if whole and not late else "记录不完整或有疑问，不得据此消除"
-    out["no_labour"] = "整户无劳动能力，不标注消除" if home["labour"] == 0 else ""
+    out["records"] = phrase("conditions.whole" if whole and not late else "conditions.doubtful")
+    out["no_labour"] = phrase("conditions.no_labour") if home["labour"] == 0 else ""
     return out
 
 
@@ -196,10 +194,10 @@ def rows_of_elimination(data: FormRecords, params: Record) -> list[Record]:
     for household in data.asked(data.watched):
         page, case = household_page(data, household), proposed.get(household)
         out.append({
-            **page, "state": case["state"] if case else "未提出", "category": page["standing"],
-            **_conditions(data, household),
+            **page, "state": case["state"] if case else phrase("conditions.not_proposed"),
+            "category": page["standing"], **_conditions(data, household),
         })  # fmt: skip
-    out.sort(key=lambda r: r["state"] == "未提出")
+    out.sort(key=lambda r: r["household_id"] not in proposed)
     for i, row in enumerate(out, 1):
         row["number"] = i
     return out

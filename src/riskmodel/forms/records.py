@@ -1,34 +1,53 @@
 """What forms are filled from: a county as known at a day, its verdicts, cases, and words of the codes.
 
 No score, model or forecast is read here, and none can be: this package stands below them.
+
+What forms take of a month: its rules, whom it plans to visit, what was worked out; no score.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from riskmodel.cases import CaseBook, open_case_book
 from riskmodel.data import contract
+from riskmodel.errors import InputMissing
 from riskmodel.households import HOUSEHOLD_STATES, PRESENT_MEMBERS, KnownCounty
-from riskmodel.io import records
+from riskmodel.i18n import section, text
+from riskmodel.io import read_table, records
 from riskmodel.register import category_name
 from riskmodel.rules import RuleSet, evaluate_rules
 
 Record = dict[str, Any]
-UNKNOWN = "不详"
 NAMES = ("head_name", "contact", "phone")
-GAPS = {
-    "gap_housing": "住房安全未达标", "gap_water": "饮水安全未达标", "gap_schooling": "义务教育阶段失学辍学",
-    "gap_medical": "有成员未参加基本医保",
-}  # fmt: skip
+GAPS = ("gap_housing", "gap_water", "gap_schooling", "gap_medical")
+LEFT = ("eliminated", "removed", "label_withdrawn")  # ways out of the register
 INCOMES = ("wage", "business", "property", "transfer")
 RIGID = ("medical", "education", "housing", "disaster", "accident")
+
+
+def phrase(key: str, /, **values: Any) -> str:
+    """Return words of the catalogue's ``forms``: the forms of Chinese documents are in Chinese."""
+    return text(f"forms.{key}", "zh", **values)
+
+
+def listed(parts: Iterable[str], by: str = "list") -> str:
+    """Return words joined as Chinese does; what is empty is left out.
+
+    Examples
+    --------
+    >>> listed(["因病", "", "因学"])
+    '因病、因学'
+    """
+    return str(section(f"common.separators.{by}", "zh")).join(filter(None, parts))
 
 
 def word(table: str, column: str, code: Any) -> str:
@@ -52,7 +71,7 @@ def cause_words(causes: Any) -> str:
     """Return causes, the main one first, in words."""
     if causes is None or causes != causes:
         return ""
-    return "、".join(word("risk_events", "cause", c) for c in str(causes).split(";") if c)
+    return listed(word("risk_events", "cause", c) for c in str(causes).split(";") if c)
 
 
 def yuan(value: Any) -> str:
@@ -67,8 +86,8 @@ def yuan(value: Any) -> str:
 
 
 def yes_no(value: Any) -> str:
-    """Return 是 or 否, empty where it is unknown."""
-    return "" if value is None or value != value else "是" if value else "否"
+    """Return 是 or 否; empty where it is unknown."""
+    return "" if value is None or value != value else phrase("yes" if value else "no")
 
 
 def day_text(value: Any) -> str:
@@ -274,12 +293,66 @@ def standing(home: Mapping[str, Any]) -> str:
     """Return where a household stands in the register, in words."""
     if home["in_register"]:
         category = home["register_category"]
-        return category_name(category, "zh") if isinstance(category, str) else "在册监测"
-    return {"eliminated": "已消除风险", "removed": "已清退", "label_withdrawn": "已清退"}.get(
-        str(home["register_event"]), "未纳入"
-    )
+        return category_name(category, "zh") if isinstance(category, str) else phrase("standing.watched")
+    last = str(home["register_event"])
+    return phrase(f"standing.{last if last in LEFT else 'none'}")
 
 
 def gaps(home: Mapping[str, Any]) -> str:
     """Return what is lacking of the three guarantees and water, in words."""
-    return "、".join(text for name, text in GAPS.items() if home.get(name) is True)
+    return listed(phrase(f"gaps.{name}") for name in GAPS if home.get(name) is True)
+
+
+DEFAULT_RULES = "national-2021"
+
+
+@dataclass(frozen=True)
+class OfMonth:
+    """What forms take of a month.
+
+    Attributes
+    ----------
+    ruleset
+        Id of the rule set it was judged by.
+    params
+        Overrides of its parameters.
+    planned
+        Households whose visit it plans; None where forms are of no month.
+    processing
+        What was worked out by machine, in Chinese, for the page of first use.
+    """
+
+    ruleset: str = DEFAULT_RULES
+    params: Mapping[str, Any] = field(default_factory=dict)
+    planned: tuple[str, ...] | None = None
+    processing: str = ""
+
+
+def read_month(folder: Path, ruleset: str | None = None) -> OfMonth:
+    """Read what forms take of a month.
+
+    Parameters
+    ----------
+    folder
+        Of the month.
+    ruleset
+        Another rule set than the month's; then its parameters are not taken over.
+
+    Raises
+    ------
+    InputMissing
+        If the folder is no month.
+    """
+    made, listed = folder / "made_with.json", folder / "worklist.parquet"
+    if not made.is_file() or not listed.is_file():
+        raise InputMissing(
+            f"{folder}: no month of `riskmodel month` ({made.name}, {listed.name} are missing)"
+        )
+    card = json.loads(made.read_text(encoding="utf-8"))
+    rows = read_table(listed)
+    planned = tuple(rows.loc[rows["planned"].eq(True), "household_id"].astype(str))
+    made_by = card["ruleset"]["id"]  # whole declarations stand there
+    own = ruleset is None or ruleset == made_by
+    words = {"ruleset": made_by, "features": card["feature_set"]["id"], "n": card["horizon_months"]}
+    processing = phrase("processing", **words)
+    return OfMonth(ruleset or made_by, dict(card["params"] or {}) if own else {}, planned, processing)

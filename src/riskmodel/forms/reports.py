@@ -13,7 +13,7 @@ from itertools import product
 import pandas as pd
 
 from riskmodel.data import contract
-from riskmodel.forms.records import FormRecords, Record, day_text, word
+from riskmodel.forms.records import FormRecords, Record, day_text, phrase, word
 from riskmodel.forms.tables import rows_of_problems
 from riskmodel.households import known_county
 from riskmodel.register import build_register_accounts
@@ -31,7 +31,7 @@ LINES = (
 )
 BANDS = {"below_7000": (float("-inf"), 7000.0), "band_7": (7000.0, 8000.0), "band_8": (8000.0, 9000.0),
          "band_9": (9000.0, 10000.0), "from_10000": (10000.0, float("inf"))}  # fmt: skip
-UNITS = {"hh": "户", "p": "人"}
+COUNTED = ("hh", "p", "visits")  # what has a unit of its own
 Period = tuple[dt.date, dt.date]
 
 
@@ -70,9 +70,10 @@ def _with_previous(now: Record, before: Record) -> Record:
     for key, value in now.items():
         if isinstance(value, int) and isinstance(before.get(key), int):
             change = value - before[key]
-            unit = UNITS.get(key.rpartition("_")[2], "户次" if key == "visits" else "")
-            way = "增加" if change > 0 else "减少"
-            page[f"{key}_change"] = f"{way} {abs(change)} {unit}".strip() if change else "持平"
+            counted = key.rpartition("_")[2]
+            unit = phrase(f"reports.units.{counted if counted in COUNTED else 'other'}")
+            way = "up" if change > 0 else "down" if change else "level"
+            page[f"{key}_change"] = phrase(f"reports.{way}", n=abs(change), unit=unit).strip()
     return page
 
 
@@ -111,7 +112,8 @@ def pages_of_month(data: FormRecords, params: Record) -> list[Record]:
     without = [h for h in watched if not data.of("support", h)]
     return [{
         **page, "from": day_text(period[0]), "to": day_text(period[1]), "before_from": day_text(before[0]),
-        "before_to": day_text(before[1]), "month_text": f"{period[1].year} 年 {period[1].month} 月",
+        "before_to": day_text(before[1]),
+        "month_text": phrase("reports.month", year=period[1].year, month=period[1].month),
         "without": len(without), "watched_now": len(watched), "problems": len(rows_of_problems(data, {})),
         "measures": _measures(data, period, before), "waiting": _waiting(data),
     }]  # fmt: skip
@@ -137,7 +139,8 @@ def pages_of_quarter(data: FormRecords, params: Record) -> list[Record]:
     quarter = (period[1].month - 1) // 3 + 1
     return [{
         **page, "from": day_text(period[0]), "to": day_text(period[1]), "before_from": day_text(before[0]),
-        "before_to": day_text(before[1]), "quarter_text": f"{period[1].year} 年第 {quarter} 季度",
+        "before_to": day_text(before[1]),
+        "quarter_text": phrase("reports.quarter", year=period[1].year, quarter=quarter),
         "measures": _measures(data, period, before), "waiting": _waiting(data),
         "townships": rows_of_progress(data, {}),
     }]  # fmt: skip

@@ -13,11 +13,10 @@ import pandas as pd
 
 from riskmodel.data import contract
 from riskmodel.errors import InputRefused
-from riskmodel.forms.records import FormRecords, Record
+from riskmodel.forms.records import FormRecords, Record, phrase
 from riskmodel.forms.tables import list_members
 from riskmodel.register import PLACE_SIGN, build_register_accounts, category_name
 
-COUNTY, TOTAL = "全县", "合计"
 FLOWS = (
     "opening", "identified", "rolled_back", "re_marked", "unidentified", "reclassified_in",
     "eliminated", "removed", "label_withdrawn", "reclassified_out", "closing",
@@ -47,9 +46,9 @@ def with_levels(rows: Sequence[Record], keys: Sequence[str], first: str = "") ->
     by = [first] if first else []
     frame[list(keys)] = frame[list(keys)].fillna(0)
     out: list[Record] = []
-    out += _sums(frame, by, keys, COUNTY, "")
+    out += _sums(frame, by, keys, phrase("levels.county"), "")
     for township, part in frame.groupby("township", sort=True):
-        out += _sums(part, by, keys, str(township), "小计")
+        out += _sums(part, by, keys, str(township), phrase("levels.subtotal"))
         for village, own in part.groupby("village", sort=True):
             out += [
                 {**r, "township": township}
@@ -92,6 +91,7 @@ def village_lines(data: FormRecords) -> pd.DataFrame:
 def rows_of_stocks(data: FormRecords, params: Mapping[str, Any]) -> list[Record]:
     """Households and persons under watch: opening, what came and went, closing, by category and in all."""
     lines = village_lines(data)
+    total = phrase("levels.total")
     wide = lines.pivot_table(
         index=["township", "village", "category"],
         columns="line",
@@ -115,14 +115,14 @@ def rows_of_stocks(data: FormRecords, params: Mapping[str, Any]) -> list[Record]
     for township, village in data.villages:
         # A village without anybody under watch stands in the table, with zeros.
         if (township, village) not in counted:
-            rows.append({"township": township, "village": village, "category": TOTAL, "empty": True})
+            rows.append({"township": township, "village": village, "category": total, "empty": True})
     keys = [f"{line}_{unit}" for line in (*FLOWS, *NATURAL, "cleared") for unit in UNITS]
-    every = [dict(r, category=TOTAL) for r in rows]
+    every = [dict(r, category=total) for r in rows]
     parts = [r for r in rows if not r.get("empty")]
     out = with_levels([*every, *parts], keys, "category")
     for row in out:
         check_closing(row)
-    return [r for r in out if r["is_total"] or r["category"] == TOTAL or r["closing_hh"] or r["opening_hh"]]
+    return [r for r in out if r["is_total"] or r["category"] == total or r["closing_hh"] or r["opening_hh"]]
 
 
 def check_closing(row: Mapping[str, Any]) -> None:

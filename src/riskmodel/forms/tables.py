@@ -8,7 +8,17 @@ from collections.abc import Iterator
 import pandas as pd
 
 from riskmodel.cases import declared
-from riskmodel.forms.records import FormRecords, Record, cause_words, day_text, gaps, standing, word
+from riskmodel.forms.records import (
+    FormRecords,
+    Record,
+    cause_words,
+    day_text,
+    gaps,
+    listed,
+    phrase,
+    standing,
+    word,
+)
 from riskmodel.io import records
 from riskmodel.register import UNKNOWN as NO_CATEGORY
 from riskmodel.register import category_name
@@ -69,16 +79,18 @@ def _home_row(data: FormRecords, household: str) -> Record:
         "pcni": home["pcni"],
         "reference_income_pc": home["reference_income_pc"], "gaps": gaps(home),
         "causes": cause_words(home["register_causes"]) or cause_words(home["main_cause"]),
-        "support": "、".join(dict.fromkeys(words)),
-        "facts": "；".join(_facts(data, household)),
+        "support": listed(dict.fromkeys(words)),
+        "facts": listed(_facts(data, household), "clause"),
     }  # fmt: skip
 
 
 def _facts(data: FormRecords, household: str) -> Iterator[str]:
     for event in data.of("risk_events", household)[-3:]:
-        yield f"{day_text(event['date'])} {word('risk_events', 'cause', event['cause'])}"
+        cause = word("risk_events", "cause", event["cause"])
+        yield phrase("facts.row", date=day_text(event["date"]), cause=cause)
     for visit in data.of("visits", household)[-1:]:
-        yield f"{day_text(visit['date'])} 入户：{word('visits', 'outcome', visit['outcome'])}"
+        outcome = word("visits", "outcome", visit["outcome"])
+        yield phrase("facts.visit", date=day_text(visit["date"]), outcome=outcome)
 
 
 def case_row(data: FormRecords, case: Record) -> Record:
@@ -97,14 +109,14 @@ def natural_changes(data: FormRecords, first: dt.date, last: dt.date) -> list[Re
     out = []
     for row in data.rows("members"):
         household = str(row["household_id"])
-        for column, direction in (("valid_from", "增加"), ("valid_to", "减少")):
+        for column in ("valid_from", "valid_to"):
             day = row[column]
             if day is None or not first <= day.date() <= last:
                 continue
             out.append({
-                **_home_row(data, household), "direction": direction, "date": day.date(),
+                **_home_row(data, household), "direction": phrase(f"changes.{column}"), "date": day.date(),
                 "relation": word("members", "relation", row["relation"]),
-                "reason": row["change_reason"] or "原因未填",
+                "reason": row["change_reason"] or phrase("changes.no_reason"),
             })  # fmt: skip
     return out
 
@@ -120,7 +132,8 @@ def rows_of_warnings(data: FormRecords, params: Record) -> list[Record]:
     out = []
     for row in data.rows("warnings"):
         out.append({
-            **_home_row(data, str(row["household_id"])), "department": row["department"] or "部门未填",
+            **_home_row(data, str(row["household_id"])),
+            "department": row["department"] or phrase("no_department"),
             "pushed_on": _day(row["pushed_on"]), "forwarded_on": _day(row["forwarded_on"]),
             "due": _day(row["due_on"]), "visited": _day(row["checked_on"]), "result": row["result"],
         })  # fmt: skip
@@ -132,13 +145,8 @@ def _day(value: object) -> dt.date | None:
     return None if value is None else value.date()  # type: ignore[attr-defined]
 
 
-COMPLETE, ACCURATE, TIMELY = "全面", "准确", "及时"
-MEMBER_CELLS = {
-    "健康状况": "health",
-    "劳动能力": "work_capacity",
-    "在校状况": "schooling",
-    "参加医保": "insured",
-}
+COMPLETE, ACCURATE, TIMELY = "complete", "accurate", "timely"
+MEMBER_CELLS = ("health", "work_capacity", "schooling", "insured")
 
 
 def rows_of_problems(data: FormRecords, params: Record) -> list[Record]:
@@ -146,7 +154,8 @@ def rows_of_problems(data: FormRecords, params: Record) -> list[Record]:
     out = []
     for household, home in data.homes.items():
         for question, problem in _problems(data, household, home):
-            out.append({**_home_row(data, household), "question": question, "problem": problem})
+            words = {"question": phrase(f"problems.{question}"), "problem": problem}
+            out.append({**_home_row(data, household), **words})
     for i, row in enumerate(out, 1):
         row["number"] = i
     return out
@@ -163,26 +172,27 @@ def _problems(data: FormRecords, household: str, home: Record) -> Iterator[tuple
 
 def _missing(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
     if home["pcni"] != home["pcni"]:
-        yield COMPLETE, "核算期收入不全，人均纯收入无法核定"
-    for zh, column in MEMBER_CELLS.items():
+        yield COMPLETE, phrase("problems.income")
+    for column in MEMBER_CELLS:
         lacking = sum(m[column] is None for m in data.members.get(household, ()))
         if lacking:
-            yield COMPLETE, f"{lacking} 名成员未填{zh}"
-    for zh, column in (("住房安全", "housing_safe"), ("饮水安全", "water_safe")):
+            named = phrase(f"problems.member_columns.{column}")
+            yield COMPLETE, phrase("problems.members", n=lacking, column=named)
+    for column in ("housing_safe", "water_safe"):
         if home[column] is None or home[column] != home[column]:
-            yield COMPLETE, f"未填{zh}"
+            yield COMPLETE, phrase(f"problems.{column}")
 
 
 def _register_problems(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
     causes = str(home["register_causes"] or "")
     if not cause_words(home["register_causes"]):
-        yield COMPLETE, "在册监测户未填致贫返贫风险"
+        yield COMPLETE, phrase("problems.no_cause")
     if home["persons"] == 0:
-        yield ACCURATE, "在册监测户名下无家庭成员"
+        yield ACCURATE, phrase("problems.no_members")
     if home["gap_housing"] is True and not _has(data, household, "housing"):
-        yield ACCURATE, "住房安全未达标，未登记住房保障措施"
+        yield ACCURATE, phrase("problems.no_housing_measure")
     if "illness" in causes and home["spending_medical"] == 0:
-        yield ACCURATE, "风险为因病，核算期医疗自付为 0 元"
+        yield ACCURATE, phrase("problems.no_medical")
 
 
 def _has(data: FormRecords, household: str, measure: str) -> bool:
@@ -193,8 +203,8 @@ def _support_problems(data: FormRecords, household: str, home: Record) -> Iterat
     since = home["register_date"]
     measures = {s["measure"] for s in data.of("support", household)}
     if not measures and since is not None and (data.as_of - since.date()).days > 31:
-        yield TIMELY, "纳入监测满一个月，未登记帮扶措施"
+        yield TIMELY, phrase("problems.no_support")
     if measures == {"social_security"} and home["labour"]:
-        yield ACCURATE, "有劳动能力，仅有综合保障一项措施（一兜了之）"
+        yield ACCURATE, phrase("problems.only_allowance")
     if measures == {"other"}:
-        yield ACCURATE, "帮扶措施仅填“其他”"
+        yield ACCURATE, phrase("problems.only_other")

@@ -13,10 +13,12 @@ from typing import Any
 
 from riskmodel.errors import InputMissing
 from riskmodel.forms.declaration import Block, Form, FormColumn, FormSheet, available_forms
+from riskmodel.forms.records import phrase
 from riskmodel.io import atomic
 
 # What official papers are set in; a machine without these shows its own Song and Hei.
-FONT, HEADING_FONT = "仿宋", "黑体"
+FONT, HEADING_FONT = phrase("paper.font"), phrase("paper.heading_font")
+SPACE = phrase("paper.space")
 A4_CM = (21.0, 29.7)
 MARGIN_CM = 1.8
 SIZES = {"title": 18.0, "heading": 12.0, "text": 11.0, "table": 10.0, "small": 9.0}
@@ -165,9 +167,8 @@ class _WordTemplate:
             self._box(block)
         if block.boxes is not None:
             name, answers = block.boxes
-            self._run(
-                self.document.add_paragraph(), f"{name}　" + "　".join(f"□ {a}" for a in answers), "text"
-            )
+            ticks = SPACE.join(phrase("paper.answer", answer=a) for a in answers)
+            self._run(self.document.add_paragraph(), phrase("paper.boxes", name=name, answers=ticks), "text")
         if block.sign:
             self._signatures(block.sign)
 
@@ -247,7 +248,7 @@ class _WordTemplate:
 
         paragraph = self.document.add_paragraph()
         paragraph.paragraph_format.space_before = Pt(10)
-        self._run(paragraph, "　".join(f"{name}：＿＿＿＿＿＿" for name in names), "text")
+        self._run(paragraph, SPACE.join(phrase("paper.signature", name=name) for name in names), "text")
 
     def _gap(self) -> None:
         from docx.shared import Pt
@@ -329,9 +330,8 @@ def _make_sheet(page: Any, form: Form, sheet: FormSheet) -> None:
     header = _sheet_header(page, sheet, top)
     _row_of_places(page, sheet, header + 1)
     if sheet.sign:
-        _merged_line(
-            page, header + 3, "　　　　".join(f"{name}：＿＿＿＿＿＿" for name in sheet.sign), sheet, 11
-        )
+        signatures = (phrase("paper.signature", name=name) for name in sheet.sign)
+        _merged_line(page, header + 3, (4 * SPACE).join(signatures), sheet, 11)
         page.row_dimensions[header + 3].height = 24
     _set_up_print(page, form, header)
 
@@ -350,12 +350,14 @@ def _sheet_title(page: Any, form: Form, sheet: FormSheet) -> int:
     """Write title and notes; return the row after them."""
     from openpyxl.styles import Alignment, Font
 
-    title = _merged_line(page, 1, f"{form.number}　{sheet.title}".strip(), sheet, 16)
+    title = _merged_line(
+        page, 1, phrase("paper.title", number=form.number, title=sheet.title).strip(), sheet, 16
+    )
     title.font = Font(name=HEADING_FONT, size=16, bold=True)
     title.alignment = Alignment(horizontal="center", vertical="center")
     page.row_dimensions[1].height = 30
     width = sum(c.width for c in sheet.columns)
-    for row, note in enumerate(("{{ where }}　截至 {{ as_of }}", *sheet.notes), 2):
+    for row, note in enumerate((phrase("paper.where"), *sheet.notes), 2):
         _merged_line(page, row, note, sheet, 9).font = Font(name=FONT, size=9, color="595959")
         page.row_dimensions[row].height = 14 * -(-2 * len(note) // max(1, int(width)))
     return 3 + len(sheet.notes)
@@ -425,4 +427,4 @@ def _set_up_print(page: Any, form: Form, header: int) -> None:
     page.page_margins.top = page.page_margins.bottom = 0.7
     page.page_margins.header = page.page_margins.footer = 0.3
     page.print_options.horizontalCentered = True
-    page.oddFooter.center.text = "第 &P 页　共 &N 页"
+    page.oddFooter.center.text = phrase("paper.page")
