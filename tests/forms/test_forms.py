@@ -13,6 +13,7 @@ from riskmodel.forms import available_forms, write_form_templates, write_forms
 from riskmodel.forms.declaration import SCORE_WORDS, Form
 from riskmodel.forms.write import PAGES, ROWS
 from riskmodel.i18n import speaking
+from riskmodel.io import collect_backups
 
 from .conftest import NAMES, all_text, records_of, sheet_rows, word_text
 
@@ -148,3 +149,13 @@ def test_what_a_county_has_no_table_for_is_said(tmp_path):
     with speaking("zh"):
         (one,) = write_forms(records, tmp_path, ["department-feedback"])
     assert one.skipped == f"没有数据表：{contract().tables['warnings'].zh}"
+
+
+@pytest.mark.parametrize("form", ["plan", "problems"])
+def test_what_an_office_wrote_into_a_form_is_kept(small, tmp_path, form):
+    (one,) = write_forms(small, tmp_path, [form])
+    one.files[0].write_bytes(b"filled in")
+    with collect_backups() as kept:
+        write_forms(small, tmp_path, [form])
+    assert [p.read_bytes() for p in kept] == [b"filled in"]
+    assert one.files[0].read_bytes() != b"filled in"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from riskmodel.errors import InputMissing
@@ -14,6 +15,7 @@ from riskmodel.io import (
     refuse_open_file,
     refuse_open_files,
     remove_stale_office_files,
+    write_table,
 )
 
 
@@ -87,3 +89,14 @@ def test_a_file_held_by_another_program_is_said_so(tmp_path: Path, monkeypatch: 
         write(target, b"two")
     assert target.read_bytes() == b"one"
     assert not list(tmp_path.glob(".*.xlsx"))
+
+
+def test_a_table_and_a_form_go_through_the_same_door(tmp_path: Path) -> None:
+    table = pd.DataFrame({"household_id": ["h1"]})
+    target = write_table(table, tmp_path / "table.xlsx")
+    write_table(table, tmp_path / "table.xlsx")  # ours: replaced
+    target.write_bytes(b"remarks")
+    with collect_backups() as outer, collect_backups() as inner:
+        write_table(table, target)
+    assert ([p.name for p in inner], outer) == (["table-filled-1.xlsx"], [])
+    assert inner[0].read_bytes() == b"remarks"

@@ -15,7 +15,7 @@ import yaml
 
 from riskmodel import month
 from riskmodel.data import read_county
-from riskmodel.io import Checkpoints, checkpoints, folder_digest, inputs_digest, write_text
+from riskmodel.io import Checkpoints, checkpoints, file_digest, folder_digest, inputs_digest, write_text
 from riskmodel.month import MonthOptions, archive, pipeline
 from riskmodel.runs import tracking, training
 
@@ -228,7 +228,7 @@ def digests(folder: Path, but: str = "") -> dict[str, str]:
     """Digest every file of a month but its checkpoints, which name each run."""
     files = (p for p in sorted(folder.rglob("*")) if p.is_file())
     kept = (p for p in files if p.parent.name not in (checkpoints.FOLDER, but))
-    return {p.relative_to(folder).as_posix(): checkpoints.file_digest(p) for p in kept}
+    return {p.relative_to(folder).as_posix(): file_digest(p) for p in kept}
 
 
 def county_with(office: Office, home: Path, table: str, **values: object) -> Path:

@@ -26,7 +26,7 @@ from riskmodel.errors import InputMissing
 from riskmodel.explanation import load_measures
 from riskmodel.explanation.wording import Words
 from riskmodel.households import county_parts
-from riskmodel.io import checkpoints, files
+from riskmodel.io import checkpoints, file_digest, files
 from riskmodel.io.checkpoints import Checkpoints
 from riskmodel.month import MonthOptions, archive, pipeline
 from riskmodel.runs import load_model
@@ -37,7 +37,7 @@ from .conftest import AS_OF, VISITS, Office, make
 def bytes_of(out: Path) -> dict[str, str]:
     """Every file the office or a later month reads; markers hold the random id of a scoring run."""
     kept = [p for p in sorted(out.rglob("*")) if p.is_file() and p.parent.name != checkpoints.FOLDER]
-    return {p.relative_to(out).as_posix(): checkpoints.file_digest(p) for p in kept}
+    return {p.relative_to(out).as_posix(): file_digest(p) for p in kept}
 
 
 def test_a_month_computes_everything_once(whole: Path, computed: Counter[tuple[str, str]]) -> None:

@@ -20,7 +20,7 @@ import typer
 from riskmodel.cli.language import asked_language, summary_lines
 from riskmodel.errors import InputMissing, InputRefused, RiskmodelError
 from riskmodel.i18n import check_language, counted, spoken_language, translate
-from riskmodel.io import DEFAULT_STORE, ENDINGS, limit_resources, writable
+from riskmodel.io import DEFAULT_STORE, ENDINGS, collect_backups, limit_resources, writable
 
 if TYPE_CHECKING:
     from riskmodel.data import County
@@ -203,7 +203,7 @@ def _as_verb(function: F, *, limits: bool) -> F:
             if given:
                 limit_resources(**given)
             _refuse_early(function, kwargs)
-            return function(*args, **kwargs)
+            return _tell_backups(function, *args, **kwargs)
         except RiskmodelError as exc:
             if os.environ.get("RISKMODEL_DEBUG"):
                 raise
@@ -219,6 +219,16 @@ def _as_verb(function: F, *, limits: bool) -> F:
 
     wrapped.__signature__ = inspect.Signature([*parameters, *own, *language])  # type: ignore[attr-defined]
     return wrapped  # type: ignore[return-value]
+
+
+def _tell_backups(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a verb; whatever an office wrote that was put aside meanwhile is told."""
+    with collect_backups() as kept:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            for path in kept:
+                warn(f"a file that somebody changed is written anew; what stood in it is kept as {path}")
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[list[inspect.Parameter], str | None]:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from riskmodel.forms.declaration import forms_folder
 from riskmodel.forms.records import FormRecords, Record, month_text, phrase
-from riskmodel.io import Spec, atomic, load_spec, new_workbook, safe_text, write_cell
+from riskmodel.io import Spec, load_spec, new_workbook, office_file, safe_text, write_cell
 from riskmodel.register import category_name
 
 
@@ -54,7 +54,7 @@ def write_national_export(data: FormRecords, out: Path) -> tuple[list[Path], int
         wanted = data.asked(data.watched if spec.watched_only else list(data.homes))
         path = out / f"{spec.file}_{data.as_of:%Y%m%d}.xlsx"
         rows = list(_rows(data, spec, wanted))
-        with atomic(path) as temporary, new_workbook(temporary, data.as_of) as book:
+        with office_file(path) as temporary, new_workbook(temporary, data.as_of) as book:
             _write(book.add_worksheet(spec.title), spec, rows, data)
         paths.append(path)
         number += len(rows)

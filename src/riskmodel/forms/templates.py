@@ -14,7 +14,7 @@ from typing import Any
 from riskmodel.errors import InputMissing
 from riskmodel.forms.declaration import Block, Form, FormColumn, FormSheet, available_forms
 from riskmodel.forms.records import phrase
-from riskmodel.io import atomic
+from riskmodel.io import office_file
 
 # What official papers are set in; a machine without these shows its own Song and Hei.
 FONT, HEADING_FONT = phrase("paper.font"), phrase("paper.heading_font")
@@ -66,7 +66,7 @@ def write_form_templates(out: str | Path) -> list[Path]:
         if form.kind == "export":
             continue
         path = Path(out) / f"{form.id}{form.ending}"
-        with atomic(path) as temporary:
+        with office_file(path) as temporary:
             temporary.write_bytes(make_template(form))
         paths.append(path)
     return paths

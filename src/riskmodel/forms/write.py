@@ -25,7 +25,7 @@ from riskmodel.forms.national import write_national_export
 from riskmodel.forms.records import FormRecords, Record, phrase, yes_no
 from riskmodel.forms.templates import import_word, make_template
 from riskmodel.i18n import join, spoken_language, text
-from riskmodel.io import atomic, safe_text, template_faults, word_templates
+from riskmodel.io import office_file, safe_text, template_faults, word_templates
 
 Page = Mapping[str, Any]
 _PLACE = re.compile(r"\{\{\s*(?:([rp])\.)?(\w+)\s*\}\}")
@@ -61,7 +61,7 @@ def fill_word(form: Form, pages: Sequence[Page], path: Path, own: Path | None = 
     ]
     with template_faults(f"{form.id}.docx", allowed):
         document.render({"pages": shown}, word_templates(), autoescape=True)
-    with atomic(path) as temporary:
+    with office_file(path) as temporary:
         document.save(str(temporary))
     return path
 
@@ -107,7 +107,7 @@ def fill_workbook(
                 f"template {form.id}.xlsx has no sheet {sheet.name!r}; leave its name as it was"
             )
         _fill_sheet(form, book[sheet.name], sheet, rows, {"where": where, "as_of": f"{as_of:%Y-%m-%d}"})
-    with atomic(path) as temporary:
+    with office_file(path) as temporary:
         book.save(temporary)
     return path
 

@@ -29,7 +29,7 @@ from riskmodel.importing.files import ImportResult
 from riskmodel.importing.findings import PROBLEM_COLUMNS, Finding, Findings, problem_number
 from riskmodel.importing.guess_columns import Question
 from riskmodel.importing.problem_groups import group_findings, group_number, name_places, numbers_of
-from riskmodel.io import atomic, new_workbook, records, write_cell, write_table, write_text
+from riskmodel.io import new_workbook, office_file, records, write_cell, write_table, write_text
 
 _PROBLEMS = "problems.csv"  # every problem of the last import, so that it can be said what is closed
 _REPORTS = ("reading.xlsx", _PROBLEMS, STORED)
@@ -258,7 +258,7 @@ def write_reading_workbook(
     def word(key: str) -> str:
         return text(f"importing.report.{key}", language)
 
-    with atomic(path) as temporary, new_workbook(temporary, title=word("title")) as book:
+    with office_file(path) as temporary, new_workbook(temporary, title=word("title")) as book:
         plain = _FONT | {"text_wrap": True, "valign": "top", "border": 1, "border_color": "#BFBFBF"}
         styles = {
             "title": book.add_format(_FONT | {"bold": True, "font_size": 14}),

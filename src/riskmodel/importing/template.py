@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.data import codes
-from riskmodel.io import atomic, new_workbook, read_yaml, write_cell
+from riskmodel.io import new_workbook, office_file, read_yaml, write_cell
 
 _ROWS = 5000  # rows with drop-downs and formats; what is typed below them is read as well
 _FORMATS = {"id": "@", "text": "@", "month": "@", "date": "yyyy-mm-dd", "amount": "0.00"}
@@ -58,7 +58,7 @@ def write_template(path: str | Path) -> Path:
     'template.xlsx'
     """
     plan = _plan()
-    with atomic(path) as temporary, new_workbook(temporary, title=plan["about"]) as book:
+    with office_file(path) as temporary, new_workbook(temporary, title=plan["about"]) as book:
         _about_sheet(book, plan)
         for name, columns in plan["sheets"].items():
             _sheet(book, name, columns)

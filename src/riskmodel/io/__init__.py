@@ -1,16 +1,23 @@
 """Reading and writing files and declarations; where they are."""
 
 from riskmodel.io.arguments import check_arguments
-from riskmodel.io.checkpoints import Checkpoints, file_digest, folder_digest, inputs_digest
+from riskmodel.io.checkpoints import Checkpoints, folder_digest, inputs_digest
 from riskmodel.io.engines import base_tables, open_database, open_engine, parquet_path, views
 from riskmodel.io.files import (
     ENDINGS,
     FORMULA_SIGNS,
     atomic,
+    collect_backups,
     column_values,
+    file_digest,
     first_line,
+    keep_office_file,
+    office_file,
     read_table,
     records,
+    refuse_open_file,
+    refuse_open_files,
+    remove_stale_office_files,
     safe_text,
     writable,
     write_csv,
@@ -21,14 +28,6 @@ from riskmodel.io.files import (
 )
 from riskmodel.io.limits import limit_resources, memory_limit, resource_limits
 from riskmodel.io.locks import folder_lock
-from riskmodel.io.office import (
-    collect_backups,
-    keep_office_file,
-    office_file,
-    refuse_open_file,
-    refuse_open_files,
-    remove_stale_office_files,
-)
 from riskmodel.io.paths import DEFAULT_STORE, entries_within, find_declaration, folder
 from riskmodel.io.registry import Registry
 from riskmodel.io.scratch import ScratchFolder

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from riskmodel.io import files
+from riskmodel.io.files import file_digest, write_json
 from riskmodel.version import __version__
 
 FORMAT = 1
 FOLDER = "steps"
-_BLOCK = 1 << 20
 # What `riskmodel.io.files.atomic` writes before a file is whole.
 _PARTIAL = re.compile(r"\.[a-z0-9_]{8}\.(parquet|csv|xlsx|json|html|md)")
 
@@ -92,7 +91,7 @@ class Checkpoints:
             "files": {p.relative_to(self.root).as_posix(): file_digest(p) for p in sorted(set(made))},
             "told": result,
         }
-        files.write_json(content, self.path(step))
+        write_json(content, self.path(step))
 
     def remove_stale_files(self, step: str, made: Iterable[Path]) -> list[Path]:
         """Remove what a step left when it was done before and does not make now, and return it.
@@ -112,15 +111,6 @@ class Checkpoints:
         for path in found:
             path.unlink(missing_ok=True)
         return found
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes (64 hexadecimal digits)."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
 
 
 def folder_digest(data: Path) -> str:

@@ -1,13 +1,19 @@
-"""Writing results: atomic, the same bytes for the same content, safe to open in a spreadsheet."""
+"""Writing results: atomic, the same bytes for the same content, safe to open in a spreadsheet.
+
+A file that an office may write into goes through `office_file`: what was written is on record beside it by
+its digest, and whatever stands at the target and is not byte for byte that is kept under another name.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 ENDINGS = (".parquet", ".csv", ".xlsx")
 # A spreadsheet takes a text cell that begins with one of these for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_BLOCK = 1 << 20  # bytes of a file that are digested at a time
 _WRITTEN: list[set[Path]] = []  # of `written_files`, while they run
 
 
@@ -84,7 +91,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> P
     frame
         Its index is not written.
     path
-        Ending ``.parquet``, ``.csv`` (UTF-8 with BOM, which Excel opens rightly) or ``.xlsx``.
+        Ending ``.parquet``, ``.csv`` (UTF-8 with BOM, which Excel opens rightly) or ``.xlsx`` (by
+        `office_file`: an office may write into it).
     sheet
         Sheet name in a workbook.
 
@@ -104,8 +112,9 @@ def write_table(frame: pd.DataFrame, path: str | Path, sheet: str = "data") -> P
     writers = {".parquet": _parquet, ".csv": _csv, ".xlsx": write_frame}
     if target.suffix.lower() not in writers:
         raise UsageError(f"{target}: write to a name that ends in {', '.join(ENDINGS)}")
-    with atomic(target) as temporary:
-        writers[target.suffix.lower()](frame, temporary, sheet)
+    ending = target.suffix.lower()
+    with (office_file if ending == ".xlsx" else atomic)(target) as temporary:
+        writers[ending](frame, temporary, sheet)
     return target
 
 
@@ -283,3 +292,137 @@ def column_values(column: pd.Series) -> list[Any]:
         return list(column.tolist())
     boxed = (v.item() if isinstance(v, np.number | np.bool_) else v for v in column.array)
     return [None if v is pd.NA else v for v in boxed]
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes (64 hexadecimal digits)."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+RECORD = ".riskmodel.json"
+_KEPT: list[list[Path]] = []  # of `collect_backups`, while they run
+
+
+@contextlib.contextmanager
+def office_file(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path as `atomic`, of a file that an office may write into: what it wrote is kept.
+
+    Parameters
+    ----------
+    path
+        The target.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    InputMissing
+        As `atomic`, and if the target is open in a spreadsheet.
+    """
+    target = Path(path)
+    refuse_open_file(target)
+    try:
+        with atomic(target) as temporary:
+            yield temporary
+            digest = file_digest(temporary)
+            keep_office_file(target)
+        _record(target.parent, {target.name: digest})
+    except PermissionError as exc:
+        raise InputMissing(f"{target}: close {target.name} in Excel first, then try again") from exc
+
+
+def keep_office_file(path: str | Path) -> Path | None:
+    """Rename a file that is not byte for byte what was written here, before another takes its place.
+
+    Parameters
+    ----------
+    path
+        Where a file is about to be written.
+
+    Returns
+    -------
+    Path or None
+        Its new name, ``…-filled-1.xlsx`` or the next free one; None where there is nothing to keep.
+    """
+    target = Path(path)
+    if not target.is_file() or file_digest(target) == _recorded(target.parent).get(target.name):
+        return None
+    names = (target.with_name(f"{target.stem}-filled-{n}{target.suffix}") for n in count(1))
+    kept = target.rename(next(name for name in names if not name.exists()))
+    if _KEPT:
+        _KEPT[-1].append(kept)
+    return kept
+
+
+@contextlib.contextmanager
+def collect_backups() -> Iterator[list[Path]]:
+    """Give a list that fills with every file put aside while the body runs; of two, the inner one."""
+    kept: list[Path] = []
+    _KEPT.append(kept)
+    try:
+        yield kept
+    finally:
+        # By identity: two empty lists are equal.
+        _KEPT[:] = [files for files in _KEPT if files is not kept]
+
+
+def remove_stale_office_files(folder: str | Path, written: Iterable[Path]) -> list[Path]:
+    """Remove what was written into a folder before and is not written now, and return it.
+
+    What an office wrote stays, as does a file that was never recorded.
+    """
+    home, names = Path(folder), {path.name for path in written}
+    stale = [
+        home / name
+        for name, digest in _recorded(home).items()
+        if name not in names and (home / name).is_file() and file_digest(home / name) == digest
+    ]
+    for path in stale:
+        path.unlink()
+    return stale
+
+
+def refuse_open_file(path: str | Path) -> None:
+    """Refuse a target that is open in a spreadsheet: found out after the work, it would cost all of it.
+
+    Raises
+    ------
+    InputMissing
+        If the lock file of Excel (``~$name``) or LibreOffice (``.~lock.name#``) stands beside it.
+    """
+    target = Path(path)
+    for lock in (target.with_name(f"~${target.name}"), target.with_name(f".~lock.{target.name}#")):
+        if lock.exists():
+            raise InputMissing(
+                f"{target}: close {target.name} in Excel first, then try again; "
+                f"if nobody has it open, delete {lock}"
+            )
+
+
+def refuse_open_files(folder: str | Path) -> None:
+    """Refuse a folder in which a workbook is open in a spreadsheet; raises as `refuse_open_file`."""
+    home = Path(folder)
+    for path in sorted(home.rglob("*.xlsx")) if home.is_dir() else ():
+        if not path.name.startswith(("~$", ".")):
+            refuse_open_file(path)
+
+
+def _recorded(folder: Path) -> dict[str, str]:
+    try:
+        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # No record, or a spoilt one: what stands there is then kept as the office's.
+        return {}
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _record(folder: Path, digests: dict[str, str]) -> None:
+    known = {name: digest for name, digest in _recorded(folder).items() if (folder / name).is_file()}
+    write_json(dict(sorted({**known, **digests}.items())), folder / RECORD)
