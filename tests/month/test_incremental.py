@@ -33,7 +33,8 @@ def test_every_step_declares_what_it_follows_from() -> None:
         assert set(month.STEPS[step]) <= set(archive.MonthSettings.model_fields)
     # A setting that no step follows from says what made the month, or is said by another.
     asked = {name for fields in month.STEPS.values() for name in fields}
-    assert set(archive.MonthSettings.model_fields) - asked == {"format", "as_of", "model_kind", "feature_set"}
+    says = {"format", "as_of", "model_kind", "feature_set", "rules_asked"}
+    assert set(archive.MonthSettings.model_fields) - asked == says
 
 
 # ---------------------------------------------------------------- what makes which step anew
@@ -137,6 +138,8 @@ SETTINGS: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
     "another rule set": (
         {"ruleset": "plain", "ruleset_hash": "y"}, ("rules", "score", "worklist", "report", "cases")),
     "other parameters": ({"ruleset_hash": "y"}, ("rules", "score", "worklist", "report", "cases")),
+    "another line": ({"line": {"2020": 5500.0}}, ("rules", "score", "worklist", "report", "cases")),
+    "a parameter": ({"params": {"line": "5500"}}, ("rules", "score", "worklist", "report", "cases")),
     "more visits": ({"visits": 9}, ("worklist", "report")),
     "another lot": ({"seed": 1}, ("worklist", "report")),
     "the other language": ({"lang": "en"}, ("check", "worklist", "report", "ledger", "cases")),

@@ -63,6 +63,8 @@ class CaseBook:
         Free days.
     judged
         The rule set's verdicts as of the day, where they are made already.
+    params
+        Overrides of the rule set's parameters, for verdicts that are not.
     """
 
     known: KnownCounty
@@ -71,11 +73,14 @@ class CaseBook:
     log: CaseLog | None
     calendar: Calendar
     judged: pd.DataFrame | None = None
+    params: Mapping[str, Any] | None = None
 
     @cached_property
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """What the rule set says of each household's records, cadence of visits and outcome."""
-        judged = evaluate_rules(self.known, self.ruleset) if self.judged is None else self.judged
+        judged = self.judged
+        if judged is None:
+            judged = evaluate_rules(self.known, self.ruleset, params=self.params)
         rows = judged[list(_OF_VERDICTS)].to_dict("records")
         ids = judged["household_id"].astype(str)
         return {h: {str(k): v for k, v in row.items()} for h, row in zip(ids, rows, strict=True)}
@@ -199,6 +204,7 @@ def open_case_book(
     decides: str | None = None,
     closes: str | None = None,
     verdicts: pd.DataFrame | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> CaseBook:
     """Return the cases of a county as known at a day, with their steps and limits.
 
@@ -216,6 +222,8 @@ def open_case_book(
         Where a county differs from its rule set.
     verdicts
         Of `riskmodel.rules.evaluate_rules` as of the day, where they are made already.
+    params
+        Overrides of the rule set's parameters, where they are not.
 
     Returns
     -------
@@ -224,7 +232,8 @@ def open_case_book(
     """
     loaded = load_rules(ruleset)
     free = read_calendar(calendar)
-    return CaseBook(known, loaded, load_procedure(loaded.id, decides, closes), log, free, verdicts)
+    procedure = load_procedure(loaded.id, decides, closes)
+    return CaseBook(known, loaded, procedure, log, free, verdicts, params)
 
 
 def find_cases(

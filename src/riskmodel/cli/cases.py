@@ -16,6 +16,8 @@ from riskmodel.cli.common import (
     DataArgument,
     JsonFlag,
     LangOption,
+    LineOption,
+    ParamOption,
     ReadingOptions,
     say,
     tell,
@@ -65,18 +67,22 @@ case_commands = typer.Typer(
 
 
 def _book(
-    data: Path, day: Any, ruleset: str, reading: ReadingOptions, out: Path | None, **options: Any
-) -> CaseBook:
+    data: Path, day: Any, ruleset: str, reading: ReadingOptions, out: Path | None,
+    param: list[str] | None = None, line: list[str] | None = None, **options: Any,
+) -> CaseBook:  # fmt: skip
     from riskmodel import cases
     from riskmodel.data import secret_key
-    from riskmodel.households import known_county
+    from riskmodel.households import known_county, to_date
+    from riskmodel.rules import load_rules, read_overrides
 
+    chosen = load_rules(ruleset)
+    options["params"] = read_overrides(chosen, param, line, [to_date(day)])
     key = secret_key() if reading.pseudonymise else None
     county = reading.read_county(data, out=out, as_of=day)
     log = cases.open_case_log(data, key)
     if (row := log.broken_at()) is not None:
         say(f"warning: {log.path}: row {row} is not as it was written: the file was changed by hand")
-    return cases.open_case_book(known_county(county, day), ruleset, log, **options)
+    return cases.open_case_book(known_county(county, day), chosen, log, **options)
 
 
 @case_commands.command("show")
@@ -85,6 +91,8 @@ def show(
     data: DataArgument,
     as_of: AsOfOption,
     ruleset: RulesetOption = RULES,
+    param: ParamOption = None,
+    line: LineOption = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help=".xlsx: all sheets; .csv, .parquet: the cases."),
@@ -102,7 +110,7 @@ def show(
 
     folder = out.parent if out else None
     options = {"calendar": calendar, "decides": decides, "closes": closes}
-    book = _book(data, as_of, ruleset, reading, folder, **options)
+    book = _book(data, as_of, ruleset, reading, folder, param, line, **options)
     overview = cases.Overview(book)
     summary = overview.summary
     if out is not None and out.suffix.lower() == ".xlsx":
@@ -139,6 +147,8 @@ def record(
         typer.Option("--set", metavar="NAME=VALUE", help="What else the step needs; repeatable."),
     ] = None,
     ruleset: RulesetOption = RULES,
+    param: ParamOption = None,
+    line: LineOption = None,
     calendar: CalendarOption = None,
     decides: DecidesOption = None,
     closes: ClosesOption = None,
@@ -175,7 +185,7 @@ def record(
         entries = [] if faults else [cases.entry_of(values)]
     day = to_date(recorded_on) if recorded_on else dt.date.today()
     options = {"calendar": calendar, "decides": decides, "closes": closes}
-    book = _book(data, day, ruleset, reading, out.parent if out else None, **options)
+    book = _book(data, day, ruleset, reading, out.parent if out else None, param, line, **options)
     assert isinstance(book.log, cases.CaseLog)
     done = cases.Recorder(data, book, book.log, {}).record(entries, dry=dry)
     refusals = cases.refusal_rows(done, faults, language)

@@ -57,6 +57,22 @@ BeyondOption = Annotated[
         "second place, or last.",
     ),
 ]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        metavar="NAME[@YEAR]=VALUE",
+        help="A parameter of the rule set; with @YEAR from that year on; repeatable.",
+    ),
+]
+LineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--line",
+        metavar="[YEAR=]YUAN",
+        help="The rule set's line a head and year; with YEAR= from that year on; repeatable.",
+    ),
+]
 CalendarOption = Annotated[
     Path | None,
     typer.Option("--calendar", metavar="FILE", help="The office's own holidays, YAML, beside the packaged."),

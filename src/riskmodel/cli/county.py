@@ -15,6 +15,7 @@ from riskmodel.cli.common import (
     USAGE,
     DataArgument,
     JsonFlag,
+    ParamOption,
     ReadingOptions,
     light_verb,
     say,
@@ -54,9 +55,14 @@ def check(
         ),
     ] = None,
     line: Annotated[
-        list[float] | None,
-        typer.Option("--line", metavar="YUAN", min=1, help="And at this amount a head and year; repeatable."),
+        list[str] | None,
+        typer.Option(
+            "--line",
+            metavar="[YEAR=]YUAN",
+            help="And at this amount a head and year; with YEAR= from that year on; repeatable.",
+        ),
     ] = None,
+    param: ParamOption = None,
     error_log: Annotated[
         Path | None, typer.Option("--spoiled", metavar="LOG", help="Score against simulate --dirty's log.")
     ] = None,
@@ -70,7 +76,7 @@ def check(
     if error_log is not None and not error_log.is_file():
         raise InputMissing(f"{error_log}: no such log; simulate --dirty writes OUT/spoiled/spoiled.csv")
     rulesets = ruleset or ["national-2021"]
-    thresholds = _thresholds(rulesets, line or [])
+    thresholds = _thresholds(rulesets, line or [], param)
     summary, county = counties.check_county(
         data,
         out,
@@ -106,13 +112,21 @@ def _late(summary: dict[str, Any], language: Language) -> list[str]:
     return [*counties.later_lines(summary, language), *levels]
 
 
-def _thresholds(rulesets: list[str], amounts: list[float]) -> dict[str, Threshold]:
-    """Return the lines that incomes may be heaped at: those of rule sets, and fixed amounts."""
+def _thresholds(rulesets: list[str], lines: list[str], param: list[str] | None) -> dict[str, Threshold]:
+    """Return the lines that incomes may be heaped at: those of rule sets, fixed amounts, one by year."""
     from riskmodel import rules
 
     chosen = [rules.load_rules(name) for name in rulesets]
-    lines: dict[str, Threshold] = {one.id: partial(_line_of, one) for one in chosen}
-    return lines | {f"{yuan:g}": partial(_fixed, yuan) for yuan in amounts}
+    out: dict[str, Threshold] = {
+        one.id: partial(_line_of, one, rules.read_overrides(one, param)) for one in chosen
+    }
+    for text in (text for text in lines if "=" not in text):
+        yuan = rules.read_overrides(rules.load_rules("national-2021"), None, [text])["line"]
+        out[f"{yuan:g}"] = partial(_fixed, yuan)
+    if by_year := [text for text in lines if "=" in text]:
+        params = rules.read_overrides(chosen[0], param, by_year)
+        out[", ".join(by_year)] = partial(_line_of, chosen[0], params)
+    return out
 
 
 def _needs() -> dict[str, Need]:
@@ -144,12 +158,14 @@ def _needs() -> dict[str, Need]:
     return needs
 
 
-def _line_of(ruleset: RuleSet, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:
+def _line_of(
+    ruleset: RuleSet, params: dict[str, Any], county: County, days: list[dt.date]
+) -> dict[dt.date, float | None]:
     from riskmodel import rules
     from riskmodel.households import Moment
 
     known_by = max(county.known_through, days[-1])
-    return rules.poverty_lines(county, ruleset, [Moment(day, known_by) for day in days])
+    return rules.poverty_lines(county, ruleset, [Moment(day, known_by) for day in days], params)
 
 
 def _fixed(yuan: float, county: County, days: list[dt.date]) -> dict[dt.date, float | None]:

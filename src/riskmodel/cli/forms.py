@@ -12,8 +12,10 @@ from riskmodel.cli.common import (
     USAGE,
     JsonFlag,
     LangOption,
+    LineOption,
     MeasuresOption,
     NamesOption,
+    ParamOption,
     ReadingOptions,
     read_people,
     say,
@@ -51,9 +53,8 @@ def forms(
     ruleset: Annotated[
         str | None, typer.Option("--ruleset", metavar="ID", help="Default: the month's, else national-2021.")
     ] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Of the rule set.")
-    ] = None,
+    param: ParamOption = None,
+    line: LineOption = None,
     names: NamesOption = None,
     measures: MeasuresOption = None,
     templates: Annotated[
@@ -94,7 +95,7 @@ def forms(
         warn(NOT_SIGNED)
     default = ruleset or office_forms.DEFAULT_RULES
     of_month = office_forms.read_month(month, ruleset) if month else office_forms.OfMonth(default)
-    records = _records(data, as_of, out, of_month, _overrides(param), names, measures, household, reading)
+    records = _records(data, as_of, out, of_month, param, line, names, measures, household, reading)
     written = office_forms.write_forms(records, out, form, templates)
     for one in written:
         if one.skipped:
@@ -118,12 +119,6 @@ def _list(lang: str, as_json: bool) -> None:
         )
 
 
-def _overrides(param: list[str] | None) -> dict[str, str]:
-    from riskmodel.rules import parse_overrides
-
-    return parse_overrides(param or [])
-
-
 def _sign(data: Path, signed_by: str, signed_on: str | None, document: str | None) -> Path:
     import datetime as dt
 
@@ -136,17 +131,18 @@ def _sign(data: Path, signed_by: str, signed_on: str | None, document: str | Non
 
 
 def _records(
-    data: Path, as_of: str, out: Path, month: OfMonth, params: dict[str, str], names: Path | None,
-    measures: Path | None, household: list[str] | None, reading: ReadingOptions,
+    data: Path, as_of: str, out: Path, month: OfMonth, param: list[str] | None, line: list[str] | None,
+    names: Path | None, measures: Path | None, household: list[str] | None, reading: ReadingOptions,
 ) -> Any:  # fmt: skip
     from riskmodel.cases import open_case_log
     from riskmodel.data import secret_key
     from riskmodel.explanation import proposed_measures
     from riskmodel.forms import FormRecords
-    from riskmodel.households import known_county
-    from riskmodel.rules import load_rules
+    from riskmodel.households import known_county, to_date
+    from riskmodel.rules import load_rules, read_overrides
 
     chosen = load_rules(month.ruleset)
+    params = read_overrides(chosen, param, line, [to_date(as_of)], month.params)
     people = read_people(names, reading.pseudonymise)
     county = reading.read_county(data, out=out, as_of=as_of)
     known = known_county(county, as_of)
@@ -159,7 +155,7 @@ def _records(
     return FormRecords(
         known,
         chosen,
-        {**month.params, **params},
+        params,
         people,
         _known_only(known, household),
         month.planned,

@@ -19,8 +19,10 @@ from riskmodel.cli.common import (
     DataArgument,
     JsonFlag,
     LangOption,
+    LineOption,
     MeasuresOption,
     NamesOption,
+    ParamOption,
     Pseudonymise,
     QuotaOption,
     ReadingOptions,
@@ -385,6 +387,14 @@ def month(
     names: NamesOption = None,
     measures: MeasuresOption = None,
     calendar: CalendarOption = None,
+    ruleset: Annotated[
+        str | None,
+        typer.Option(
+            "--ruleset", metavar="ID", help="That judges, an id or a YAML; model: the model's (default)."
+        ),
+    ] = None,
+    param: ParamOption = None,
+    line: LineOption = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the random share.")] = None,
     lang: Annotated[str | None, typer.Option("--lang", help="zh or en: outputs and messages.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of all months.")] = MONTHS,
@@ -401,7 +411,8 @@ def month(
         model=model, visits=visits, random_share=random_share, by=by, split=split,
         quota=tuple(quota) if quota else None, floor=floor, beyond=beyond,
         measures=load_measures(measures) if measures else None, seed=seed,
-        calendar=read_calendar(calendar) if calendar else None, lang=lang,
+        calendar=read_calendar(calendar) if calendar else None, lang=lang, ruleset=ruleset,
+        params=tuple(param) if param else None, line=tuple(line) if line else None,
     )  # fmt: skip
     people = read_people(names, reading.pseudonymise)
     result = monthly.run_month(

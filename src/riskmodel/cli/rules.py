@@ -13,6 +13,8 @@ from riskmodel.cli.common import (
     REFUSED,
     USAGE,
     JsonFlag,
+    LineOption,
+    ParamOption,
     ReadingOptions,
     say,
     tell,
@@ -33,9 +35,8 @@ def rules(
         str | None, typer.Option("--as-of", metavar="DATE", help="The day that is spoken of.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".parquet, .csv, .xlsx")] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Of the rule set.")
-    ] = None,
+    param: ParamOption = None,
+    line: LineOption = None,
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE", help="For cards-2023.")] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="What changed, why?")] = None,
     page: Annotated[Path | None, typer.Option("--page", metavar="DIR", help="The page of rules.")] = None,
@@ -58,9 +59,9 @@ def rules(
     from riskmodel import rules as official
     from riskmodel.households import to_date
 
-    to_date(as_of)
-    params = official.parse_overrides(param or [])
     chosen = official.load_rules(ruleset)
+    days = [to_date(day) for day in (as_of, since) if day]
+    params = official.read_overrides(chosen, param, line, days)
     county = reading.read_county(
         data, out=out.parent if out else page, as_of=[day for day in (as_of, since) if day]
     )

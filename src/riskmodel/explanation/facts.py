@@ -170,9 +170,12 @@ def find_facts(
 
 
 def find_listed_facts(
-    known: KnownCounty, scores: pd.DataFrame, params: Mapping[str, Any] | None = None
+    known: KnownCounty,
+    scores: pd.DataFrame,
+    params: Mapping[str, Any] | None = None,
+    ruleset: RuleSet | None = None,
 ) -> pd.DataFrame:
-    """Return `find_facts` by the rule set that scores name.
+    """Return `find_facts` by the rule set of scores.
 
     Parameters
     ----------
@@ -182,12 +185,16 @@ def find_listed_facts(
         ``household_id, ruleset, line, rule_conditions``.
     params
         With which the rule set judged them.
+    ruleset
+        That judged them; by default the packaged one that they name.
 
     Returns
     -------
     DataFrame
-        Empty where the scores name no packaged rule set, or several.
+        Empty where none is given and the scores name no packaged rule set, or several.
     """
+    if ruleset is not None:
+        return find_facts(known, scores, ruleset, params)
     names = set(scores["ruleset"].dropna()) if "ruleset" in scores else set()
     if len(names) != 1 or not names <= set(rules.available_rule_sets()):
         return _nothing()

@@ -24,7 +24,7 @@ from riskmodel.households import HOUSEHOLD_STATES, PRESENT_MEMBERS, KnownCounty
 from riskmodel.i18n import section, text
 from riskmodel.io import read_table, records
 from riskmodel.register import category_name
-from riskmodel.rules import RuleSet, evaluate_rules
+from riskmodel.rules import RuleSet, available_rule_sets, evaluate_rules
 
 Record = dict[str, Any]
 NAMES = ("head_name", "contact", "phone")
@@ -313,7 +313,7 @@ class OfMonth:
     Attributes
     ----------
     ruleset
-        Id of the rule set it was judged by.
+        That it was judged by: its id, or the whole of one that is not packaged.
     params
         Overrides of its parameters.
     planned
@@ -322,7 +322,7 @@ class OfMonth:
         What was worked out by machine, in Chinese, for the page of first use.
     """
 
-    ruleset: str = DEFAULT_RULES
+    ruleset: str | RuleSet = DEFAULT_RULES
     params: Mapping[str, Any] = field(default_factory=dict)
     planned: tuple[str, ...] | None = None
     processing: str = ""
@@ -355,4 +355,8 @@ def read_month(folder: Path, ruleset: str | None = None) -> OfMonth:
     own = ruleset is None or ruleset == made_by
     words = {"ruleset": made_by, "features": card["feature_set"]["id"], "n": card["horizon_months"]}
     processing = phrase("processing", **words)
-    return OfMonth(ruleset or made_by, dict(card["params"] or {}) if own else {}, planned, processing)
+    if ruleset is None and made_by not in available_rule_sets():
+        judged_by: str | RuleSet = RuleSet.model_validate(card["ruleset"])
+    else:
+        judged_by = ruleset or made_by
+    return OfMonth(judged_by, dict(card["params"] or {}) if own else {}, planned, processing)

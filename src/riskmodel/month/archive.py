@@ -17,15 +17,16 @@ from pydantic import Field, field_validator
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import MeasureLibrary
 from riskmodel.io import Checkpoints, Spec, inputs_digest, parse_spec, read_table, read_yaml, write_json
-from riskmodel.rules import Calendar
+from riskmodel.rules import Calendar, RuleSet, absolute_line, load_rules, parameter_text, read_overrides
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
 from riskmodel.scoring import BEYOND, QUOTA_FLOOR, BeyondForecast, parse_quotas
 
 FORMAT = 1
 FILE = "month.json"
 MODEL = f"county@{CHAMPION}"
-RULE_FIELDS = ("ruleset", "ruleset_hash")
+RULE_FIELDS = ("ruleset", "ruleset_hash", "rules", "params", "line")
 MODEL_FIELDS = ("model", "run_id", "feature_set_hash", *RULE_FIELDS)
+RULE_OPTIONS = ("ruleset", "params", "line")
 READING_FIELDS = ("max_rejected", "snapshot_on", "pseudonymise")
 # The steps in order, each with the settings that it follows from beside as-of. How tables are read is asked
 # by the check alone: later steps follow from what is known of them (`riskmodel.month.pipeline.READS`).
@@ -34,6 +35,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "rules": RULE_FIELDS,
     "score": MODEL_FIELDS,
     "worklist": (
+        *RULE_FIELDS,
         "visits",
         "random_share",
         "by",
@@ -51,6 +53,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "cases": (*RULE_FIELDS, "lang"),
 }
 NO_SHEETS = "none"  # no sheet or workbook for each township or village
+OF_MODEL = "model"  # as a rule set: the one that the model was trained beside, with its parameters
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class MonthOptions:
         The office's own measures; they are kept with the month, so that it can be made again.
     calendar
         Working days with the office's own holidays; kept in the same way.
+    ruleset
+        That judges, an id or the path of a YAML, which is kept with the month; ``model`` for the model's.
+    params, line
+        As `riskmodel.rules.read_overrides` takes them; with either all that was given before is replaced.
+        Beside the model's rule set its own parameters hold where nothing is given.
     lang
         ``zh`` or ``en``, of list, report and ledger.
     """
@@ -87,6 +95,9 @@ class MonthOptions:
     beyond: BeyondForecast | None = None
     measures: MeasureLibrary | None = None
     calendar: Calendar | None = None
+    ruleset: str | None = None
+    params: tuple[str, ...] | None = None
+    line: tuple[str, ...] | None = None
     seed: int | None = None
     lang: str | None = None
 
@@ -103,6 +114,10 @@ class MonthSettings(Spec):
     feature_set_hash: str
     ruleset: str
     ruleset_hash: str = ""  # with parameters; months made before it was written down hold none
+    rules: RuleSet | None = None  # where it is another than the model's, whole
+    rules_asked: bool = False  # whether somebody asked for these rules; else they are the model's
+    params: dict[str, str] | None = None  # all that are not as the set declares; None: of the model
+    line: dict[str, float | str | None] = Field(default_factory=dict)  # by year, as far as it is looked at
     visits: int = Field(ge=1)
     random_share: float = Field(default=0.05, ge=0, le=1)
     by: str = "township"
@@ -147,6 +162,7 @@ def resolve_settings(
     parse_quotas(options.quota)  # a wrong one is refused before anything is made
     before = read_settings(out)
     changes = {name: value for name, value in vars(options).items() if value is not None}
+    asked = {name: changes.pop(name) for name in RULE_OPTIONS if name in changes}
     if before is None and "visits" not in changes:
         raise UsageError("how many households can be visited this month? give --visits N")
     loaded = None
@@ -158,12 +174,50 @@ def resolve_settings(
             "run_id": loaded.run_id,
             "feature_set": loaded.feature_set.id,
             "feature_set_hash": loaded.feature_set.catalog_hash,
-            "ruleset": loaded.ruleset.id,
-            "ruleset_hash": inputs_digest({name: loaded.card[name] for name in ("ruleset", "params")}),
         }
+    if loaded is not None or asked:
+        loaded = loaded or load_model(before.model, store)  # type: ignore[union-attr]
+        changes |= _rules(as_of, loaded, before, asked)
     changes |= reading
     settings = before.model_copy(update=changes) if before else MonthSettings(as_of=as_of, **changes)
     return settings, loaded
+
+
+def _rules(
+    as_of: dt.date, model: LoadedModel, before: MonthSettings | None, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the rules of a month: what is asked for now, else what was before, else the model's."""
+    own = model.ruleset
+    kept = before if before is not None and before.rules_asked else None
+    given = own if kept is None or kept.rules is None else kept.rules
+    if named := asked.get("ruleset"):
+        given = own if named in (OF_MODEL, own.id) else load_rules(named)
+    base = dict(model.card["params"]) if given.id == own.id else {}
+    if kept is not None and not asked:
+        base = dict(kept.params or {})
+    params = read_overrides(given, asked.get("params"), asked.get("line"), [as_of], base)
+    texts = {name: parameter_text(value) for name, value in params.items()}
+    declared = {"ruleset": given.model_dump(mode="json", by_alias=True), "params": texts}
+    return {
+        "ruleset": given.id,
+        "ruleset_hash": inputs_digest(declared),
+        "rules": None if given == own else given,
+        "rules_asked": bool(kept) if not asked else set(asked) != {"ruleset"} or named != OF_MODEL,
+        "params": texts,
+        "line": _line_by_year(given, params, as_of),
+    }
+
+
+def _line_by_year(
+    ruleset: RuleSet, params: Mapping[str, Any], as_of: dt.date
+) -> dict[str, float | str | None]:
+    """Return the line of the year before and of the year of a day; a relative one as it is declared."""
+    relative, values = ruleset.relative_line(params), ruleset.values(params)
+    years = (as_of.year - 1, as_of.year)
+    return {
+        str(year): parameter_text(relative) if relative else absolute_line(ruleset, values, year)
+        for year in years
+    }
 
 
 def read_settings(out: Path) -> MonthSettings | None:
@@ -204,8 +258,9 @@ def list_months(out: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a month: ``as_of``, `MADE_BY`, ``data_fingerprint`` (of the rows known then),
-        ``households, flagged, planned``, ``complete`` (every step is done and untouched).
+        One row a month: ``as_of``, `MADE_BY`, ``line`` (of its year), ``params``, ``data_fingerprint`` (of
+        the rows known then), ``households, flagged, planned``, ``complete`` (every step is done and
+        untouched).
 
     Raises
     ------
@@ -226,6 +281,8 @@ def list_months(out: str | Path) -> pd.DataFrame:
                 "as_of": month.as_of.isoformat(),
                 **{name: getattr(month, name) for name in MADE_BY},
                 "quota": ", ".join(month.quota),
+                "line": month.line.get(str(month.as_of.year)),
+                "params": "; ".join(f"{name}={value}" for name, value in (month.params or {}).items()),
                 "data_fingerprint": scores.get("data_fingerprint"),
                 "households": scores.get("households"),
                 "flagged": scores.get("flagged"),
@@ -294,7 +351,7 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
     Returns
     -------
     list of DataFrame
-        One a month: ``household_id, as_of, probability, listed``.
+        One a month in which the model spoke: ``household_id, as_of, probability, listed``.
     """
     parts = []
     for folder in _folders(Path(out)):
@@ -303,9 +360,11 @@ def past_scores(out: str | Path, model: str, before: dt.date) -> list[pd.DataFra
         if month is None or not complete or month.as_of >= before or month.model.partition("@")[0] != model:
             continue
         scores = read_month_scores(folder)[["household_id", "as_of", "probability"]]
+        scores = scores.dropna(subset=["probability"])  # of a month in which the model was silent: nothing
         worklist = read_table(folder / "worklist.parquet")
         planned = set(worklist.loc[worklist["planned"], "household_id"])
-        parts.append(scores.assign(listed=scores["household_id"].isin(planned)))
+        if len(scores):
+            parts.append(scores.assign(listed=scores["household_id"].isin(planned)))
     return parts
 
 

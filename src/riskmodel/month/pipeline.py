@@ -73,15 +73,25 @@ class MonthContext:
         return cases.open_case_log(self.data, key)
 
     @cached_property
+    def ruleset(self) -> rules.RuleSet:
+        """The rule set of this month: one that was asked for, else the model's."""
+        return self.settings.rules or self.loaded.ruleset
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Its parameters, the line among them."""
+        own = self.settings.params
+        return dict(self.loaded.card["params"] if own is None else own)
+
+    @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """Verdicts of the model's rule set at as-of: written, scored beside and reported from one table."""
-        params = dict(self.loaded.card["params"])
-        return rules.evaluate_rules(self.known, self.loaded.ruleset, params=params)
+        """Verdicts of the month's rules at as-of: written, scored beside and reported from one table."""
+        return rules.evaluate_rules(self.known, self.ruleset, params=self.params)
 
     @cached_property
     def earlier_verdicts(self) -> pd.DataFrame:
         """Verdicts of the month before, as known then: who is newly found, and what changed."""
-        return rules.judge_month_before(self.known, self.loaded.ruleset, dict(self.loaded.card["params"]))
+        return rules.judge_month_before(self.known, self.ruleset, self.params)
 
     @cached_property
     def worklist(self) -> scoring.Worklist:
@@ -92,7 +102,7 @@ class MonthContext:
             self.scores(settings.lang), visits=settings.visits, random_share=settings.random_share,
             by=by,  # type: ignore[arg-type]  # build_worklist checks it
             quota=settings.quota, floor=settings.floor, beyond=settings.beyond, county=self.known,
-            seed=settings.seed, params=dict(self.loaded.card["params"]), calendar=settings.calendar,
+            seed=settings.seed, params=self.params, calendar=settings.calendar, ruleset=self.ruleset,
             earlier_verdicts=self.earlier_verdicts, case_log=self.case_log if self.case_log.exists else None,
         )  # fmt: skip
 
@@ -120,21 +130,25 @@ def check_data(context: MonthContext) -> StepResult:
 
 
 def apply_rules(context: MonthContext) -> StepResult:
-    """Judge every household by the rule set that the model stands beside."""
-    ruleset, verdicts = context.loaded.ruleset, context.verdicts
+    """Judge every household by the month's rules."""
+    ruleset, verdicts = context.ruleset, context.verdicts
     path = write_table(verdicts, context.out / "rules" / f"{ruleset.id}.csv")
     counts = verdicts["category"].value_counts().sort_index()
-    result = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
+    result: dict[str, Any] = {"ruleset": ruleset.id, "flagged": int(verdicts["flagged"].sum())}
+    result |= {"line": context.settings.line, "params": context.settings.params or {}}
     return [path], {**result, "categories": {str(k): int(v) for k, v in counts.items()}}
 
 
 def score_households(context: MonthContext) -> StepResult:
     """Score every household, with reasons in both languages, and log what the scores were made of."""
-    scores = scoring.score_in_languages(context.known, context.loaded, langs=LANGS, verdicts=context.verdicts)
+    scores = scoring.score_in_languages(
+        context.known, context.loaded, langs=LANGS, verdicts=context.verdicts, ruleset=context.ruleset,
+        params=context.params,
+    )  # fmt: skip
     paths = [write_table(scores[lang], context.out / score_file(lang)) for lang in LANGS]
-    card = {
-        k: context.loaded.card[k] for k in ("feature_set", "ruleset", "params", "events", "horizon_months")
-    }
+    card = {k: context.loaded.card[k] for k in ("feature_set", "events", "horizon_months")}
+    card |= {"ruleset": context.ruleset.model_dump(mode="json", by_alias=True)}
+    card |= {"params": context.settings.params or context.params, "line": context.settings.line}
     paths.append(write_json(card, context.out / "made_with.json"))
     return paths, scoring.log_scores(scores["zh"], context.loaded, context.store)
 
@@ -157,7 +171,7 @@ def list_visits(context: MonthContext) -> StepResult:
     paths.append(presentation.write_office_page(worklist, scores, page, settings.lang, settings.measures))
     paths.append(write_table(worklist.selection, context.out / "worklist-chances.csv"))
     paths.append(write_table(worklist.listed, context.out / "worklist.parquet"))
-    return paths, {k: round(v, 6) for k, v in worklist.totals.items()}
+    return paths, {k: None if v != v else round(v, 6) for k, v in worklist.totals.items()}
 
 
 def _write_lists(context: MonthContext, folder: Path, names: pd.DataFrame | None) -> list[Path]:
@@ -207,10 +221,10 @@ def write_month_report(context: MonthContext) -> StepResult:
     report = presentation.with_rules(
         report,
         county,
-        context.loaded.ruleset,
+        context.ruleset,
         as_of,
         folder,
-        params=dict(context.loaded.card["params"]),
+        params=context.params,
         verdicts=context.verdicts,
         earlier_verdicts=context.earlier_verdicts,
         lang=lang,
@@ -249,8 +263,7 @@ def balance_register(context: MonthContext) -> StepResult:
 
 def list_cases(context: MonthContext) -> StepResult:
     """List what cases are due and late, and for whom each waits."""
-    loaded, log = context.loaded, context.case_log
-    book = cases.open_case_book(context.known, loaded.ruleset, log, verdicts=context.verdicts)
+    book = cases.open_case_book(context.known, context.ruleset, context.case_log, verdicts=context.verdicts)
     overview = cases.Overview(book)
     paths = [
         presentation.write_case_sheets(overview, context.out / "cases.xlsx", context.settings.lang),

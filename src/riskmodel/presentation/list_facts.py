@@ -67,6 +67,8 @@ def fact_cells(rows: pd.DataFrame, conditions: Sequence[object], lang: Language)
         lines += [told] if told else []
         if not lines and code in BY_SCORE:
             lines = [_phrase("by_score", lang)]
+        if not lines and code == "distance":
+            lines = [_phrase("by_distance", lang)]
         out.append("\n".join(lines) or None)
     return out
 

@@ -13,10 +13,11 @@ from riskmodel.io import records
 from riskmodel.models import is_model, model_entry, model_names
 from riskmodel.presentation.list_duties import phrase
 from riskmodel.presentation.table import NOTHING
-from riskmodel.scoring import Worklist
+from riskmodel.scoring import RECOMPUTED, SILENT, Worklist, answer_of
 
 MADE_BY = ("horizon_months", "model", "model_version", "run_id", "feature_set", "ruleset", "assumptions",
            "data_fingerprint")  # fmt: skip
+OF_PROBABILITY = ("expected",)  # what the summary tells of probabilities, where there are any
 SNAPSHOT = re.compile(r"(?:^|;)snapshot_on=([0-9-]+)")
 
 
@@ -30,9 +31,14 @@ def summary_lines(worklist: Worklist, lang: Language) -> list[tuple[str, str]]:
     """Return the summary as (name, text) pairs; a heading has no text."""
     facts = summary_facts(worklist)
     out = headlines(worklist, lang)
+    silent = facts["answer"] == SILENT
     for part, words in section("worklist.summary").items():
+        if silent and part == "more":
+            continue
         out.append((words["heading"][lang], ""))
         for line, said in words["lines"].items():
+            if silent and line in OF_PROBABILITY:
+                continue
             if line == "curve":
                 out += curve_lines(worklist, lang)
                 continue
@@ -47,6 +53,8 @@ def headlines(worklist: Worklist, lang: Language) -> list[tuple[str, str]]:
     """Return what must be known before the list is used, as (name, text) pairs; often nothing."""
     facts = summary_facts(worklist)
     holds = {
+        "silent": facts["answer"] == SILENT,
+        "recomputed": facts["answer"] == RECOMPUTED,
         "duties": facts["owed_waiting"] > 0,
         "no_lot": facts["lot"] > 0 and not facts["planned_random"] and facts["owed"] > 0,
         "small_lot": 0 < facts["planned_random"] < facts["lot"] and facts["owed"] > 0,
@@ -85,6 +93,13 @@ def list_headlines(worklist: Worklist, lang: str) -> list[str]:
     return [": ".join(line) for line in headlines(worklist, language)]
 
 
+def answer_lines(worklist: Worklist, lang: Language) -> list[str]:
+    """Return what a list says of a model that other rules judge beside than it learnt from; often nothing."""
+    facts = summary_facts(worklist)
+    kind = facts["answer"]
+    return [text(f"worklist.headlines.{kind}.text", lang, **facts)] if kind in (SILENT, RECOMPUTED) else []
+
+
 def duties_by_township(worklist: Worklist) -> pd.DataFrame:
     """Return ``place, owed, planned, waiting`` of each township where visits are owed and cannot be made."""
     owed = worklist.listed[worklist.listed["owed"]]
@@ -119,6 +134,8 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
     years = worklist.duties.missing_years if worklist.duties else ()
     facts["years"] = ", ".join(map(str, years))
     facts["quota"] = {lang: _quotas(worklist, lang) for lang in LANGUAGES}
+    facts["answer"], why = answer_of(pd.concat([worklist.listed, worklist.unknown], ignore_index=True))
+    facts["answer_why"] = section("worklist.answers")[why]
     facts["covered"] = facts["expected_planned"] / facts["expected"] if facts["expected"] else 0.0
     facts["beyond"] = section("worklist.words")[f"beyond_{worklist.beyond}"]
     facts |= {"as_of": worklist.as_of, "random_share": worklist.random_share, "seed": worklist.seed}
@@ -128,6 +145,8 @@ def summary_facts(worklist: Worklist) -> dict[str, Any]:
         facts[column] = ", ".join(values) or NOTHING
     kinds = sorted(set(rows["model_kind"].dropna().astype(str))) if "model_kind" in rows else []
     facts["order"] = join([_order(kind) for kind in kinds]) if kinds else same(NOTHING)
+    if facts["answer"] == SILENT:
+        facts["order"] = section("worklist.words")["order_distance"]
     return facts
 
 

@@ -17,6 +17,7 @@ from riskmodel.explanation import FactSheet, MeasureLibrary, write_fact_sheets
 from riskmodel.i18n import Language, check_language, section, text
 from riskmodel.io import records, write_text
 from riskmodel.presentation.list_facts import hint_cells
+from riskmodel.presentation.list_summary import answer_lines
 from riskmodel.presentation.page import asset, render
 from riskmodel.presentation.worklist import list_columns, rows_in_words
 from riskmodel.register import TO_CLARIFY
@@ -88,9 +89,15 @@ def office_html(
     counts = count_by_township(worklist, scores)
     total = {str(name): int(n) for name, n in counts.iloc[-1].items()}
     day = worklist.as_of.isoformat()
+<<<<<<< HEAD
     overdue = int((worklist.listed["due_date"] < pd.Timestamp(worklist.as_of)).sum())
     figures = {**total, "as_of": day, "overdue": overdue, **_open_points(worklist)}
     lines = [
+=======
+    figures = {**total, "as_of": day, **_open_points(worklist)}
+    lines = answer_lines(worklist, lang)
+    lines += [
+>>>>>>> fee56d5f (Line, rule set and parameters are options of a month, by year; a model of another line is silent)
         text(f"office_page.{name}", lang, **figures)
         for name in ("overdue", "waiting", "warnings", "unknown", "clarify", "gone")
         if figures[name]

@@ -4,7 +4,7 @@ from riskmodel.rule_files import available_rule_sets
 from riskmodel.rules.backends import ArrayBackend, Bools, Coded, Truth, array_figures, certain
 from riskmodel.rules.calendar import Calendar, read_calendar
 from riskmodel.rules.completeness import describe_records, name_reasons
-from riskmodel.rules.declaration import RelativeLine, RuleSet, parse_overrides
+from riskmodel.rules.declaration import RelativeLine, RuleSet, parameter_text
 from riskmodel.rules.dropped import dropped_check, dropped_in_words, find_dropped, with_other_readings
 from riskmodel.rules.engine import absolute_line, poverty_lines, relative_line
 from riskmodel.rules.evaluate import RECORDS_INCOMPLETE, evaluate_history, evaluate_rule_sets, evaluate_rules
@@ -23,6 +23,7 @@ from riskmodel.rules.expression import (
     parse_expression,
 )
 from riskmodel.rules.library import list_rule_sets, load_rules, parameter_table
+from riskmodel.rules.overrides import read_overrides
 from riskmodel.rules.procedure import assess_scale_risk, check_size, check_time_limits, result_lists
 from riskmodel.rules.quantities import condition_quantities, name_quantity, quantity_words
 
@@ -64,11 +65,12 @@ __all__ = [
     "name_quantity",
     "name_reasons",
     "parameter_table",
+    "parameter_text",
     "parse_expression",
-    "parse_overrides",
     "poverty_lines",
     "quantity_words",
     "read_calendar",
+    "read_overrides",
     "relative_line",
     "result_lists",
     "with_other_readings",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -122,9 +122,11 @@ class Parameter(Spec):
             raise ValueError(f"{value!r} is not {_WANTED['table']}")
         return {year: self._number(value[year]) for year in sorted(value)}
 
-    def _line(self, value: Any) -> float | RelativeLine:
+    def _line(self, value: Any) -> float | RelativeLine | dict[int, float]:
         if isinstance(value, RelativeLine):
             return value
+        if isinstance(value, Mapping) and value and all(isinstance(year, int) for year in value):
+            return self._table(value)
         if isinstance(value, Mapping):
             try:
                 return RelativeLine.model_validate(value)
@@ -134,7 +136,7 @@ class Parameter(Spec):
 
     def at(self, value: Any, year: int) -> tuple[Any, str | None]:
         """Return the value that holds in a year, and which earlier year it comes from if another."""
-        if self.kind != "table":
+        if not isinstance(value, dict):
             return value, None
         years = [y for y in value if y <= year]
         if not years:
@@ -148,7 +150,8 @@ _WANTED = {
     "whole": "a whole number",
     "codes": "a list of codes",
     "table": "a number, or numbers by year such as {2020: 4000}",
-    "line": "an amount in yuan, or {relative: 0.6, of: median|mean, weight: persons|households}",
+    "line": "an amount in yuan, amounts by year, or {relative: 0.6, of: median|mean, "
+    "weight: persons|households}",
 }
 # What a unit allows where the declaration says nothing narrower.
 _RANGES: dict[str, tuple[float | None, float | None]] = {
@@ -169,40 +172,6 @@ _CHECKS = {
     "table": Parameter._table,
     "line": Parameter._line,
 }
-
-
-def parse_overrides(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE`` texts, as ``--param`` gives them.
-
-    Parameters
-    ----------
-    given
-        The texts, one an option.
-
-    Returns
-    -------
-    dict
-        Name to text.
-
-    Raises
-    ------
-    UsageError
-        If one has no ``=``, or a name comes twice.
-
-    Examples
-    --------
-    >>> parse_overrides(["line=5500", "sudden_causes=illness,disaster"])
-    {'line': '5500', 'sudden_causes': 'illness,disaster'}
-    """
-    out: dict[str, str] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name.strip():
-            raise UsageError(f"--param {text!r}: write NAME=VALUE")
-        if name.strip() in out:
-            raise UsageError(f"--param {name.strip()} is given twice")
-        out[name.strip()] = value.strip()
-    return out
 
 
 def resolve_parameters(

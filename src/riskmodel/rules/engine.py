@@ -201,10 +201,17 @@ class RuleCase:
         listed = self.ruleset.negative_list
         return [] if listed is None else list(self.values[listed.kinds])
 
+    @property
+    def by_year(self) -> list[str]:
+        """Parameters whose value changes by year; the line itself is a column of its own."""
+        declared = self.ruleset.parameters.items()
+        return [
+            n for n, p in declared if n != "line" and (p.kind == "table" or isinstance(self.values[n], dict))
+        ]
+
     def settings(self, when: Sequence[Moment]) -> pa.Table:
         """Return what changes by year at each moment: the line, unless relative, and parameters in tables."""
-        declared = self.ruleset.parameters
-        tables = [n for n, p in declared.items() if p.kind == "table"]
+        declared, tables = self.ruleset.parameters, self.by_year
         relative = isinstance(self.values.get(self.ruleset.line), RelativeLine)
         by_day = []
         for m in when:
@@ -288,9 +295,10 @@ def _scores(t: ir.Table, scores: ir.Table | None) -> ir.Table:
 
 def _scope(case: RuleCase, t: ir.Table) -> Scope:
     values: dict[str, Any] = {n: t[n] for n in vocabulary().quantities if n in t.columns}
-    for name, parameter in case.ruleset.parameters.items():
+    by_year = case.by_year
+    for name in case.ruleset.parameters:
         if name != "line":
-            values[name] = t[f"p_{name}"] if parameter.kind == "table" else case.values[name]
+            values[name] = t[f"p_{name}"] if name in by_year else case.values[name]
         if name == case.ruleset.line and isinstance(case.values[name], RelativeLine):
             values[name] = t["line"]
     scope = household_scope(values, _figures(case, t), t)

@@ -388,7 +388,7 @@ def assumptions(case: RuleCase, moment: Moment, county: County) -> str:
         overridden = case.values[name] != parameter.check(parameter.value)
         if not (parameter.assumption or overridden or remark):
             continue
-        where = f"[{moment.as_of.year}]" if parameter.kind == "table" else ""
+        where = f"[{moment.as_of.year}]" if isinstance(case.values[name], dict) else ""
         remarks = [r for r in (remark, "override" if overridden else None) if r]
         out.append(f"{name}{where}={parameter_text(value)}" + (f" ({', '.join(remarks)})" if remarks else ""))
     return ";".join(out)

@@ -394,6 +394,9 @@ def _card(name: str, result: ExperimentResult, ruleset: rules.RuleSet) -> dict[s
         "horizon_months": exp.horizon.months,
         "cohort": list(exp.cohort),
         "params": exp.params,
+        "line_factors": list(exp.augment_lines.factors)
+        if exp.augment_lines and name in exp.augment_lines.models
+        else [],
         "feature_set": result.feature_set.model_dump(mode="json", by_alias=True),
         "ruleset": ruleset.model_dump(mode="json", by_alias=True),
         "data_fingerprint": result.fingerprint,

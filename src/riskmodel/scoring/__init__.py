@@ -1,5 +1,6 @@
 """Scores, the worklist, returned visits and monitoring."""
 
+from riskmodel.scoring.answers import RECOMPUTED, SILENT, answer_of
 from riskmodel.scoring.duties import CARD_RULESET, duty_rules
 from riskmodel.scoring.filled_list import FilledList, read_filled_list
 from riskmodel.scoring.list_log import LIST_PROPERTIES, ListLog, list_log, write_list_log
@@ -44,9 +45,11 @@ __all__ = [
     "LIST_PROPERTIES",
     "NAME_COLUMNS",
     "QUOTA_FLOOR",
+    "RECOMPUTED",
     "RECORD_COLUMNS",
     "SCORE_COLUMNS",
     "SETTLED_FILE",
+    "SILENT",
     "BeyondForecast",
     "Choice",
     "Column",
@@ -58,6 +61,7 @@ __all__ = [
     "Settled",
     "VisitImport",
     "Worklist",
+    "answer_of",
     "build_worklist",
     "code_words",
     "compare_outcomes",

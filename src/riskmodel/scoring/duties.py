@@ -130,6 +130,7 @@ def find_duties(
     params: Mapping[str, Any] | None = None,
     earlier_verdicts: pd.DataFrame | None = None,
     case_log: CaseLog | None = None,
+    ruleset: RuleSet | None = None,
 ) -> Duties:
     """Return what is owed to each household at a day.
 
@@ -151,6 +152,8 @@ def find_duties(
         Of the month before, where they were made already.
     case_log
         The county's, which knows of explanations owed and reviews asked for; no table does.
+    ruleset
+        Of the verdicts; by default the packaged one that they name.
 
     Returns
     -------
@@ -158,7 +161,7 @@ def find_duties(
         Rows in no order.
     """
     free = read_calendar(calendar)
-    finder = _Finder(households, as_of, known, free, params, earlier_verdicts, case_log)
+    finder = _Finder(households, as_of, known, free, params, earlier_verdicts, case_log, ruleset)
     parts = [part for part in finder.parts() if len(part)]
     empty = pd.DataFrame({c: pd.Series(dtype=object) for c in COLUMNS})
     found = pd.concat([p[list(COLUMNS)] for p in parts], ignore_index=True) if parts else empty
@@ -174,6 +177,14 @@ def find_duties(
     )
 
 
+def listed_rule_set(households: pd.DataFrame) -> RuleSet | None:
+    """Return the rule set of verdicts or scores, where they name one and it is one that is packaged."""
+    names = set(households["ruleset"].dropna()) if "ruleset" in households else set()
+    if len(names) != 1 or not names <= set(rules.available_rule_sets()):
+        return None
+    return rules.load_rules(names.pop())
+
+
 class _Finder:
     """One look at a county for what is owed."""
 
@@ -186,13 +197,16 @@ class _Finder:
         params: Mapping[str, Any] | None,
         earlier_verdicts: pd.DataFrame | None,
         case_log: CaseLog | None,
+        ruleset: RuleSet | None,
     ) -> None:
         self.rules = duty_rules()
         self.households = households
         self.as_of, self.day = as_of, pd.Timestamp(as_of)
         self.until = self.day + pd.Timedelta(days=PLANNING_DAYS)
         self.known, self.calendar, self.params = known, calendar, params
-        self.given_before, self.case_log = earlier_verdicts, case_log
+        self.given_before, self.case_log, self.ruleset = earlier_verdicts, case_log, ruleset
+        if ruleset is None:
+            self.ruleset = listed_rule_set(households)
         self.old_clues = 0
         index = households.index
         self.ids = households["household_id"]
@@ -205,14 +219,6 @@ class _Finder:
         days = pd.to_numeric(every).astype("Float64").fillna(longest_visit_interval()).astype(float)
         self.next_visit = self.seen + pd.to_timedelta(days, unit="D")
         self.lately = self.seen.notna() & (self.next_visit > self.day)
-
-    @cached_property
-    def ruleset(self) -> RuleSet | None:
-        """The rule set of the verdicts, where it is one that is packaged."""
-        names = set(self.households["ruleset"].dropna()) if "ruleset" in self.households else set()
-        if len(names) != 1 or not names <= set(rules.available_rule_sets()):
-            return None
-        return rules.load_rules(names.pop())
 
     @cached_property
     def inhabited(self) -> pd.Series:

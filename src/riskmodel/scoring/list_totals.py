@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
+from riskmodel.scoring.answers import SILENT, answer_of
 from riskmodel.scoring.duties import Duties, duty_rules
 
 # Codes of visits.selected_by, in the order they stand on the list; rule and application go by their duties.
@@ -49,10 +50,15 @@ def list_totals(
         "planned_beyond": int((planned & ~plan["in_cohort"] & plan["selected_by"].eq("model")).sum()),
         "planned_quota": int((planned & plan["urgency"].eq("quota")).sum()),
         "planned_outside": float((planned & ~plan["in_cohort"]).sum()),
-        "expected": float(forecast.sum()),
-        "expected_planned": float(forecast[planned].sum()),
-        "expected_flagged": float(forecast[plan["flagged"]].sum()),
+        "expected": _expected(plan, forecast),
+        "expected_planned": _expected(plan, forecast[planned]),
+        "expected_flagged": _expected(plan, forecast[plan["flagged"]]),
     }
+
+
+def _expected(plan: pd.DataFrame, forecast: pd.Series) -> float:
+    """Return a sum of probabilities; none where the model is silent, which is not nobody."""
+    return float("nan") if answer_of(plan)[0] == SILENT else float(forecast.sum())
 
 
 def visits_for_lot(owed: int, random_share: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from riskmodel.errors import UsageError
 from riskmodel.households import DateLike, KnownCounty, known_county, known_parts
 from riskmodel.i18n import check_language
 from riskmodel.io import ScratchFolder
+from riskmodel.rules import RuleSet
 from riskmodel.runs import LoadedModel, model_inputs, score_columns, start_run
+from riskmodel.scoring.answers import ANSWER, SILENT, by_answer, find_answer, model_for, silenced
 from riskmodel.scoring.duties import CARD_RULESET
 
 FORMAT = 1
@@ -86,6 +88,8 @@ def score_in_languages(
     langs: Sequence[str] = ("zh", "en"),
     verdicts: pd.DataFrame | None = None,
     feature_table: pd.DataFrame | None = None,
+    ruleset: RuleSet | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Score once and give the reasons in several languages; frames and errors as of `score`.
 
@@ -96,31 +100,38 @@ def score_in_languages(
     langs
         ``zh``, ``en`` or both.
     verdicts
-        Of the model's rule set and parameters at as-of, where they were computed already.
+        Of the rule set and parameters at as-of, where they were computed already.
     feature_table
         The model's features at as-of, from `riskmodel.features.build_features`, where they stand already.
+    ruleset, params
+        Other rules than the model's, with all parameters given: see `riskmodel.scoring.answers.find_answer`.
 
     Returns
     -------
     dict
-        Language to scores.
+        Language to scores; under other rules with a column ``answer`` where the model's is not its own.
     """
-    known, params = known_county(county, as_of), dict(model.card["params"])
-    judged = _judged(known, model, verdicts)
+    known = known_county(county, as_of)
+    rule_set = ruleset or model.ruleset
+    values = dict(model.card["params"] if params is None else params)
+    answer = find_answer(known, model, rule_set, values)
+    model = model_for(model, answer)
+    judged = _judged(known, rule_set, values, verdicts)
     parts, numbers, rows = _ScoredParts(model.feature_set.names), [], []
     for part in _parts(known, model, feature_table):
         own = judged if part is known else _of_part(judged, part)
         if len(own):
             rows.append(own.index)
             own = own.reset_index(drop=True)
-            X, values = _inputs(part, model, own, feature_table)
-            numbers.append(_numbers(model, values, own, known.as_of.isoformat(), known.fingerprint))
+            X, inputs = _inputs(part, model, own, feature_table)
+            numbers.append(_numbers(model, inputs, own, known))
             parts.add(X, several=part is not known)
-    cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=model.ruleset, params=params)
-    scored = pd.concat(numbers, ignore_index=True)
+    cohort = targets.build_cohorts(known, model.card["cohort"], ruleset=rule_set, params=values)
+    scored = silenced(pd.concat(numbers, ignore_index=True).assign(ruleset=rule_set.id), answer, model)
     scored["in_cohort"] = scored["household_id"].isin(cohort["household_id"]).to_numpy()
     own_verdicts = (judged.loc[own].reset_index(drop=True) for own in rows)
-    reasons = _reasons(model, parts, own_verdicts, langs, explanation.recorded_causes(known))
+    told = model.card.get("reference") is not None and answer.kind != SILENT
+    reasons = _reasons(model, parts, own_verdicts, langs, explanation.recorded_causes(known), told)
     return _ranked(scored, reasons)
 
 
@@ -274,14 +285,16 @@ def scoring_inputs(
     feature_table: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return verdicts on all known households, and in their order the features and what the model reads."""
-    verdicts = _judged(known, model, verdicts)
+    verdicts = _judged(known, model.ruleset, dict(model.card["params"]), verdicts)
     return verdicts, *_inputs(known, model, verdicts, feature_table)
 
 
-def _judged(known: KnownCounty, model: LoadedModel, verdicts: pd.DataFrame | None) -> pd.DataFrame:
+def _judged(
+    known: KnownCounty, ruleset: RuleSet, params: Mapping[str, Any], verdicts: pd.DataFrame | None
+) -> pd.DataFrame:
     """Return verdicts on all known households; refuse where there is none."""
     if verdicts is None:
-        verdicts = rules.evaluate_rules(known, model.ruleset, params=dict(model.card["params"]))
+        verdicts = rules.evaluate_rules(known, ruleset, params=params)
     if verdicts.empty:
         through = known.county.data_through
         raise UsageError(f"no household is known at {known.as_of}: give a later day (data to {through})")
@@ -301,8 +314,7 @@ def _feature_values(
 ) -> pd.DataFrame:
     """Return the model's features of every household known at a day, by household id."""
     table = features.build_features(known, model.feature_set) if feature_table is None else feature_table
-    X = table.set_index("household_id")
-    return X[model.feature_set.names]
+    return table.set_index("household_id")[model.feature_set.names]
 
 
 def _check_explained(model: LoadedModel) -> None:
@@ -317,7 +329,7 @@ def _check_known(household_id: str, X: pd.DataFrame, known: KnownCounty) -> None
 
 
 def _numbers(
-    model: LoadedModel, values: pd.DataFrame, verdicts: pd.DataFrame, day: str, fingerprint: str
+    model: LoadedModel, values: pd.DataFrame, verdicts: pd.DataFrame, known: KnownCounty
 ) -> pd.DataFrame:
     """Return everything but the reasons, in the verdicts' order."""
     scores = score_columns(model.model, values)
@@ -326,7 +338,7 @@ def _numbers(
             "household_id": verdicts["household_id"],
             "township": verdicts["township"],
             "village": verdicts["village"],
-            "as_of": day,
+            "as_of": known.as_of.isoformat(),
             "horizon_months": int(model.card["horizon_months"]),
             **{c: scores[c] for c in ("probability", "probability_low", "probability_high", "score")},
             "tier": _tier(pd.Series(scores["probability"])),
@@ -334,29 +346,17 @@ def _numbers(
             "model_version": model.version,
             "run_id": model.run_id,
             "feature_set": model.feature_set.id,
-            "data_fingerprint": fingerprint,
-            "ruleset": model.ruleset.id,
+            "data_fingerprint": known.fingerprint,
             "rule_category": verdicts["category"],
             "rule_conditions": verdicts["conditions"],
             "format": FORMAT,
             "model_kind": model.kind,
         }
     )
-    for name in (
-        "pcni",
-        "line",
-        "gap",
-        "flagged",
-        "registration",
-        "persons",
-        "income_reason",
-        *RECORD_COLUMNS,
-        "assumptions",
-    ):
+    for name in ("pcni", "line", "gap", "flagged", "registration", "persons", "income_reason",
+                 *RECORD_COLUMNS, "assumptions"):  # fmt: skip
         out[name] = verdicts[name]
-    if REFERENCE_COLUMN in verdicts:
-        out[REFERENCE_COLUMN] = verdicts[REFERENCE_COLUMN]
-    return out
+    return out.assign(**{c: verdicts[c] for c in (REFERENCE_COLUMN,) if c in verdicts})
 
 
 def _tier(probability: pd.Series) -> pd.Series:
@@ -381,16 +381,16 @@ def _reasons(
     verdicts: Iterable[pd.DataFrame],
     langs: Sequence[str],
     recorded: pd.DataFrame,
+    told: bool,
 ) -> dict[str, pd.DataFrame]:
-    """Return causes, contributions and sentences; empty where the model is not an explained one."""
-    if model.card.get("reference") is None:
-        texts = {f"{part}_{i}": "" for part in ("cause", "reason") for i in range(1, REASONS + 1)}
-        nothing = {f"contribution_{i}": np.nan for i in range(1, REASONS + 1)}
+    """Return causes, contributions and sentences; empty where no feature explains a probability."""
+    if not told:
+        blank = {"cause": "", "reason": "", "contribution": np.nan}
+        columns = {f"{part}_{i}": empty for part, empty in blank.items() for i in range(1, REASONS + 1)}
         index = pd.RangeIndex(sum(len(own) for own in verdicts))
-        empty = pd.DataFrame(texts | nothing, index=index).assign(log_odds_base=np.nan)
-        return dict.fromkeys(langs, empty)
+        return dict.fromkeys(langs, pd.DataFrame(columns | {"log_odds_base": np.nan}, index=index))
     dictionary = features.describe_features(model.feature_set)
-    told: dict[str, list[pd.DataFrame]] = {lang: [] for lang in langs}
+    written: dict[str, list[pd.DataFrame]] = {lang: [] for lang in langs}
     medians: dict[str, float] | None = None
     on_record = pd.crosstab(recorded["household_id"], recorded["cause"]) > 0
     for X, own in zip(parts, verdicts, strict=True):
@@ -402,16 +402,16 @@ def _reasons(
             on_record=on_record.reindex(own["household_id"], fill_value=False).set_axis(X.index),
         )  # fmt: skip
         for lang, frame in reasons.items():
-            told[lang].append(frame.assign(log_odds_base=base))
-    return {lang: pd.concat(frames, ignore_index=True) for lang, frames in told.items()}
+            written[lang].append(frame.assign(log_odds_base=base))
+    return {lang: pd.concat(frames, ignore_index=True) for lang, frames in written.items()}
 
 
 def _ranked(scores: pd.DataFrame, reasons: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the scores of each language, the highest first; languages share the columns of numbers."""
-    scores = scores.sort_values(["probability", "household_id"], ascending=[False, True])
+    scores = by_answer(scores)
     order, scores = scores.index, scores.reset_index(drop=True)
     scores["rank"] = np.arange(1, len(scores) + 1)
-    further = [REFERENCE_COLUMN] if REFERENCE_COLUMN in scores else []
+    further = [c for c in (REFERENCE_COLUMN, ANSWER) if c in scores]
     columns = [*SCORE_COLUMNS, *EXTRA_COLUMNS, *further]
     out = {}
     for lang in list(reasons):
@@ -477,22 +477,24 @@ def log_scores(scores: pd.DataFrame, model: LoadedModel, store: str | Path) -> d
     -------
     dict
         ``scoring_run_id``, ``households``, ``in_cohort``, ``flagged``, ``unknown_income``, ``expected``
-        (sum of their probabilities), ``model``, ``model_version``, ``data_fingerprint``, ``as_of``.
+        (sum of their probabilities; None without), ``model``, ``model_version``, ``data_fingerprint``,
+        ``as_of``.
     """
     first = scores.iloc[0]
     names = ("as_of", "model", "model_version", "run_id", "feature_set", "ruleset", "data_fingerprint")
     facts = {name: str(first[name]) for name in names}
-    counts = {
+    silent = bool(len(scores)) and scores["probability"].isna().all()
+    counts: dict[str, Any] = {
         "households": len(scores),
         "in_cohort": int(scores["in_cohort"].sum()),
         "flagged": int(scores["flagged"].sum()),
         "unknown_income": int(scores["pcni"].isna().sum()),
-        "expected": float(scores.loc[scores["in_cohort"], "probability"].sum()),
+        "expected": None if silent else float(scores.loc[scores["in_cohort"], "probability"].sum()),
     }
-    households, edges = np.histogram(scores["probability"], bins=np.linspace(0, 1, 21))
+    households, edges = np.histogram(scores["probability"].dropna(), bins=np.linspace(0, 1, 21))
     histogram = {"edges": edges.tolist(), "households": households.tolist()}
     with start_run(f"{model.name}-scores", store, f"{model.name} {first['as_of']}") as run:
         run.params(facts)
-        run.metrics({k: float(v) for k, v in counts.items()})
+        run.metrics({k: float(v) for k, v in counts.items() if v is not None})
         run.document(histogram, "score_histogram.json")
     return {"scoring_run_id": run.run_id, **counts, **facts}

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from riskmodel.errors import UsageError
+from riskmodel.scoring.answers import SILENT, answer_of
 from riskmodel.scoring.duties import PLANNING_DAYS, duty_rules, longest_visit_interval, look_up
 
 CARD_ORDER = {"red": 0, "yellow": 1, "blue": 2}
 # Codes of the column `urgency` beside the duties.
 URGENCY_OF_SOURCE = {"quota": "quota", "model": "chance", "random": "lot"}
+DISTANCE = "distance"  # where the model is silent: by how near the line, not by a probability
 BEYOND = "beyond"  # added by the model though it did not learn from such households: below the line, watched
 
 PlaceKind = Literal["township", "village"]
@@ -311,6 +313,8 @@ def plan_visits(
             urgency[rows] = URGENCY_OF_SOURCE[source]
     applied = households["duties"].eq("application").to_numpy() & ~households["flagged"].to_numpy(dtype=bool)
     selected_by[(selected_by == "rule") & applied] = "application"
+    if is_silent(households):
+        urgency[by_rank] = DISTANCE
     urgency[by_rank[~in_cohort[by_rank]]] = BEYOND
     planned = np.zeros(len(households), dtype=bool)
     planned[np.concatenate([now, drawn, by_rank, placed])] = True
@@ -336,21 +340,31 @@ def rank_unflagged(
     The rest can only be drawn. ``beyond`` says what becomes of households that the model did not learn from
     (below the line, or under watch), whose score is no forecast: ``none`` leaves them to the lot, ``score``
     leaves them where it puts them, ``half`` gives them every second place, ``last`` puts them behind all
-    forecasts; in both by how far below the line they are.
+    forecasts; in both by how far below the line they are. Where the model is silent, all of it goes by how
+    near the line they are, not by probability.
     """
+    income_to_line = (households["pcni"] / households["line"]).to_numpy(dtype=float)
     scored = households["probability"].notna().to_numpy()[pool]
+    if is_silent(households):
+        pool = pool[np.argsort(income_to_line[pool], kind="stable")]
+        scored = np.isfinite(income_to_line[pool])
     if beyond == "score":
         return np.r_[pool[scored], pool[~scored]], int(scored.sum())
     inside = households["in_cohort"].to_numpy(dtype=bool)[pool]
     if beyond == "none":
         foreseen = inside & scored
         return np.r_[pool[foreseen], pool[~foreseen]], int(foreseen.sum())
-    income_to_line = (households["pcni"] / households["line"]).to_numpy(dtype=float)[pool]
+    income_to_line = income_to_line[pool]
     forecast, others = pool[inside & scored], pool[~inside]
     others = others[np.argsort(income_to_line[~inside], kind="stable")]
     place = np.r_[np.arange(len(forecast)), np.arange(len(others)) + (0.5 if beyond == "half" else len(pool))]
     ranks = np.r_[forecast, others][np.argsort(place, kind="stable")]
     return np.r_[ranks, pool[inside & ~scored]], len(ranks)
+
+
+def is_silent(households: pd.DataFrame) -> bool:
+    """Say whether the model has no answer under the rules that judged (`riskmodel.scoring.answers`)."""
+    return answer_of(households)[0] == SILENT
 
 
 def _plan_named(

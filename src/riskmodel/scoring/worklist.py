@@ -26,10 +26,12 @@ from riskmodel.households import KnownCounty, known_county, to_date
 from riskmodel.i18n import Language, Nouns, Words, section
 from riskmodel.io import parse_spec, read_yaml
 from riskmodel.register import NATURAL_CHANGE
+from riskmodel.scoring.answers import by_answer
 from riskmodel.scoring.duties import (
     CARD_RULESET,
     Duties,
     find_duties,
+    listed_rule_set,
     look_up,
     quarter_end,
     register_facts,
@@ -43,6 +45,7 @@ from riskmodel.scoring.visit_plan import (
     Quota,
     add_duties,
     add_visit_dates,
+    is_silent,
     number_trips,
     parse_quotas,
     plan_visits,
@@ -163,6 +166,7 @@ def build_worklist(
     params: Mapping[str, Any] | None = None,
     earlier_verdicts: pd.DataFrame | None = None,
     case_log: CaseLog | None = None,
+    ruleset: rules.RuleSet | None = None,
 ) -> Worklist:
     """Choose and order the households to visit.
 
@@ -208,6 +212,8 @@ def build_worklist(
         Of the month before, as `riskmodel.rules.judge_month_before` makes them: made here where not given.
     case_log
         The county's (`riskmodel.cases.open_case_log`): explanations owed and reviews asked for.
+    ruleset
+        That judged the scores; by default the packaged one that they name.
 
     Returns
     -------
@@ -229,16 +235,18 @@ def build_worklist(
     dropped, known, unmet = pd.DataFrame(), None, 0
     if county is not None:
         known = known_county(county, as_of)
-        context = household_context(known, households)
+        judged_by = ruleset or listed_rule_set(households)
+        context = household_context(known, households, _of_cards(judged_by, params))
         unmet = count_unmet(households["household_id"], context["household_id"])
-        dropped = _dropped(known, households)
+        if judged_by is not None:
+            dropped = rules.find_dropped(known, judged_by, params=params)
         households = households.drop(columns=[c for c in context if c != "household_id" and c in households])
         households = households.merge(context, on="household_id", how="left", validate="1:1")
     households["in_cohort"] = households["in_cohort"].eq(True) if "in_cohort" in households else True
     unknown = ~households["flagged"] & (
         households["rule_category"].eq(UNKNOWN_INCOME) | households["pcni"].isna()
     )
-    duties = find_duties(households, as_of, known, calendar, params, earlier_verdicts, case_log)
+    duties = find_duties(households, as_of, known, calendar, params, earlier_verdicts, case_log, ruleset)
     states = duties.cases.drop_duplicates("household_id", keep="last").set_index("household_id")["state"]
     households["case_state"] = look_up(households["household_id"], states).astype(object)
     households = add_duties(add_visit_dates(households, as_of), duties.rows)
@@ -252,7 +260,7 @@ def build_worklist(
     facts = pd.DataFrame()
     if known is not None:
         shown = pd.concat([listed, blind, held], ignore_index=True)
-        facts = find_listed_facts(known, shown, params)
+        facts = find_listed_facts(known, shown, params, ruleset)
     gone = blind["household_id"].isin(_gone(facts))
     return Worklist(
         listed=listed,
@@ -288,14 +296,6 @@ def _gone(facts: pd.DataFrame) -> pd.Series:
     return facts.loc[facts["kind"].eq("nobody") & facts["code"].eq(NATURAL_CHANGE), "household_id"]
 
 
-def _dropped(known: KnownCounty, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return who may be missing by the rule set of the scores, where it is one that is packaged."""
-    names = set(scores["ruleset"].dropna()) if "ruleset" in scores else set()
-    if len(names) != 1 or not names <= set(rules.available_rule_sets()):
-        return pd.DataFrame()
-    return rules.find_dropped(known, names.pop())
-
-
 def _in_order(plan: pd.DataFrame) -> pd.DataFrame:
     """Return whom the plan lists, in the order of the visits: planned first, then by source and turn."""
     listed = plan[plan["selected_by"] != ""].drop(columns=["held", "held_until", "ranked"])
@@ -326,7 +326,7 @@ def _check_options(visits: int, random_share: float, by: str | None, floor: floa
 
 
 def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return usable scores by falling probability."""
+    """Return usable scores by falling probability, or by the distance to the line where there is none."""
     missing = [c for c in NEEDED_COLUMNS if c not in scores]
     if missing:
         raise InputRefused(f"scores lack the columns {missing}; write them with riskmodel score")
@@ -341,9 +341,7 @@ def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
     wrong = p.notna() & ~p.between(0, 1)
     if wrong.any():
         raise InputRefused(f"probability {p[wrong].iloc[0]!r} is outside 0 to 1; score again")
-    return scores.sort_values(
-        ["probability", "household_id"], ascending=[False, True], na_position="last", ignore_index=True
-    )
+    return by_answer(scores).reset_index(drop=True)
 
 
 def _flagged(scores: pd.DataFrame) -> pd.Series:
@@ -354,13 +352,16 @@ def _flagged(scores: pd.DataFrame) -> pd.Series:
     return scores["rule_category"].isin(rules.load_rules(scores["ruleset"].iloc[0]).flagged_categories)
 
 
-def household_context(known: KnownCounty, scores: pd.DataFrame | None = None) -> pd.DataFrame:
+def household_context(
+    known: KnownCounty, scores: pd.DataFrame | None = None, params: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """Return `CONTEXT_COLUMNS` of each household as known at a date: codes, datetime64, NaN where unknown.
 
     Beside them what duties go by: ``gap_…`` of the guarantees and ``eliminated_on``.
 
     ``last_seen`` is the last visit at which somebody was met. The card of a household in the register is the
-    worse of the rules' colour and that of the probability in ``scores``; without scores the rules' alone.
+    worse of the rules' colour and that of the probability in ``scores``; without scores, or a model that is
+    silent, the rules' alone, with ``params`` of the cards' rules.
     """
     state = known.accounts()
     own = ("registration", "group", "persons", "in_register")
@@ -374,7 +375,7 @@ def household_context(known: KnownCounty, scores: pd.DataFrame | None = None) ->
     met = visits[visits["outcome"] != "absent"].drop_duplicates("household_id", keep="last")
     met = met[["household_id", "date"]].rename(columns={"date": "last_seen"})
     out = state
-    for part in (last, met, _cards(known, scores), register_facts(known)):
+    for part in (last, met, _cards(known, scores, params), register_facts(known)):
         out = out.merge(part, on="household_id", how="left", validate="1:1")
     for day in ("last_visit", "last_seen"):
         out[day] = pd.to_datetime(out[day])
@@ -382,9 +383,21 @@ def household_context(known: KnownCounty, scores: pd.DataFrame | None = None) ->
     return out.reindex(columns=["household_id", *CONTEXT_COLUMNS, *facts])
 
 
-def _cards(known: KnownCounty, scores: pd.DataFrame | None) -> pd.DataFrame:
-    probabilities = None if scores is None else scores[["household_id", "as_of", "probability"]]
-    verdicts = rules.evaluate_rules(known, CARD_RULESET, scores=probabilities)
+def _of_cards(judged_by: rules.RuleSet | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what was said otherwise of the rules that judge, as far as the rules of cards have it too."""
+    cards = rules.load_rules(CARD_RULESET)
+    given = dict(params or {})
+    own = {name: value for name, value in given.items() if name in cards.parameters}
+    if judged_by is not None and judged_by.line in given:
+        own[cards.line] = given[judged_by.line]
+    return own
+
+
+def _cards(known: KnownCounty, scores: pd.DataFrame | None, params: Mapping[str, Any] | None) -> pd.DataFrame:
+    probabilities = None
+    if scores is not None and not is_silent(scores):
+        probabilities = scores[["household_id", "as_of", "probability"]]
+    verdicts = rules.evaluate_rules(known, CARD_RULESET, params=params, scores=probabilities)
     cards = verdicts[["household_id", "tier", "visit_every_days"]].rename(columns={"tier": "card"})
     return cards.assign(card=cards["card"].replace("", None))
 

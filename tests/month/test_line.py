@@ -1,0 +1,166 @@
+"""A month by another line, rule set or parameters than the model's: what is judged anew, what is silent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from riskmodel import forms, month, rules
+from riskmodel.data import read_county
+from riskmodel.errors import UsageError
+from riskmodel.households import known_county
+from riskmodel.i18n import section
+from riskmodel.io import read_table
+from riskmodel.month import MonthOptions, archive
+from riskmodel.month.pipeline import MonthContext
+
+from .conftest import AS_OF, VISITS, Office
+
+DAY = dt.date.fromisoformat(AS_OF)
+RAISED = ({"2019": 6000.0, "2020": 7000.0}, {"line": "{0: 6000, 2020: 7000}"})
+
+
+def settled(office: Office, folder: Path = Path("none"), **asked: Any) -> archive.MonthSettings:
+    """Return the settings of a month that asks for some rules, without making it."""
+    settings, _ = archive.resolve_settings(folder, DAY, MonthOptions(visits=VISITS, **asked), office.store)
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("asked", "line", "params"),
+    [
+        ({}, {"2019": 6000.0, "2020": 6000.0}, {}),
+        ({"line": ("5000",)}, {"2019": 5000.0, "2020": 5000.0}, {"line": "5000"}),
+        ({"line": ("2020=7000",)}, *RAISED),
+        ({"params": ("line@2020=7000",)}, *RAISED),
+        ({"ruleset": "yingjiang-2022"}, {"2019": 7000.0, "2020": 7000.0}, {}),
+        ({"ruleset": "model"}, {"2019": 6000.0, "2020": 6000.0}, {}),
+    ],
+)  # fmt: skip
+def test_a_month_records_its_line_by_year_its_rules_and_parameters(
+    office: Office, asked: dict, line: dict, params: dict, tmp_path: Path
+) -> None:
+    settings = settled(office, **asked)
+    assert (settings.line, settings.params) == (line, params)
+    assert settings.ruleset == (asked.get("ruleset", "model").replace("model", "national-2021"))
+    assert (settings.rules is None) == (settings.ruleset == "national-2021")
+    # Written and read again it is the same, and asks for nothing anew.
+    archive.write_settings(settings, tmp_path)
+    assert archive.read_settings(tmp_path) == settings
+    again, model = archive.resolve_settings(tmp_path, DAY, MonthOptions(), office.store)
+    assert again == settings
+    assert model is None
+
+
+def test_what_was_asked_stays_until_something_else_is_asked(office: Office, tmp_path: Path) -> None:
+    def ask(**asked: Any) -> archive.MonthSettings:
+        settings = settled(office, tmp_path, **asked)
+        archive.write_settings(settings, tmp_path)
+        return settings
+
+    first = ask(ruleset="yingjiang-2022", line=("7500",))
+    assert ask(seed=3).params == {"local_line": "7500"}
+    assert ask(model="county@champion").ruleset == "yingjiang-2022"
+    lower = ask(line=("6800",))
+    assert (lower.ruleset, lower.params) == ("yingjiang-2022", {"local_line": "6800"})
+    assert lower.ruleset_hash != first.ruleset_hash
+    own = ask(ruleset="model")
+    assert (own.ruleset, own.rules, own.params, own.rules_asked) == ("national-2021", None, {}, False)
+    assert own.ruleset_hash == settled(office).ruleset_hash
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"line": ("2018=6000",)}, "line of 2018: nothing of that year is judged here, but of 2019, 2020"),
+        ({"line": ("2021=6000",)}, "line of 2021"),
+        ({"line": ("soon=6000",)}, "write YUAN, or YEAR=YUAN"),
+        ({"params": ("lime=1",)}, "national-2021 has no parameter 'lime'"),
+        ({"params": ("rigid_ratio=0.4",), "ruleset": "yingjiang-2022"}, "yingjiang-2022 has no parameter"),
+        ({"ruleset": "atlantis-2021"}, "atlantis-2021"),
+        ({"ruleset": "ratio-1.5-2020", "line": ("6000",)}, "give its parts by --param"),
+    ],
+)
+def test_rules_that_cannot_be_are_refused_before_anything_is_made(
+    office: Office, asked: dict, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        month.run_month(
+            office.data, AS_OF, tmp_path, store=office.store, options=MonthOptions(visits=VISITS, **asked)
+        )
+    assert not list(tmp_path.glob("*/scores*"))
+
+
+@pytest.mark.parametrize("line", ["5000", "7500"])
+def test_its_verdicts_are_those_of_rules_with_the_same_line(
+    office: Office, line: str, tmp_path: Path
+) -> None:
+    settings = settled(office, line=(f"2020={line}",))
+    context = MonthContext(office.data, tmp_path, office.store, settings, lambda text: None)
+    county = known_county(read_county(office.data), AS_OF)
+    params = rules.read_overrides(context.ruleset, [f"line={line}"])
+    same = rules.evaluate_rules(county, "national-2021", params=params)
+    pd.testing.assert_frame_equal(
+        context.verdicts.drop(columns="assumptions"), same.drop(columns="assumptions"), check_exact=True
+    )
+    usual = rules.evaluate_rules(county, "national-2021")
+    assert (same["flagged"].sum() > usual["flagged"].sum()) == (float(line) > 6000)
+
+
+@pytest.fixture(scope="module")
+def raised(office: Office, whole: Path, tmp_path_factory: pytest.TempPathFactory) -> month.Month:
+    """The whole month typed again with a higher line, in the same folder."""
+    out = tmp_path_factory.mktemp("raised")
+    shutil.copytree(whole, out / whole.name)
+    return month.run_month(
+        office.data, AS_OF, out, store=office.store, options=MonthOptions(line=("2020=7500",))
+    )
+
+
+def test_a_month_typed_again_with_another_line_reuses_nothing_that_depends_on_it(
+    raised: month.Month, office: Office
+) -> None:
+    assert raised.done == ("rules", "score", "worklist", "report", "cases")
+    manifest = json.loads((raised.out / "month.json").read_text(encoding="utf-8"))
+    assert (manifest["line"], manifest["ruleset"]) == ({"2019": 6000.0, "2020": 7500.0}, "national-2021")
+    (row,) = month.list_months(raised.out.parent).to_dict("records")
+    assert (row["line"], row["params"]) == (7500.0, "line={0: 6000, 2020: 7500}")
+    made = forms.read_month(raised.out)
+    assert rules.load_rules(made.ruleset).values(made.params)["line"] == {0: 6000, 2020: 7500}
+    said = (raised.out / "report" / "rules.html").read_text(encoding="utf-8")
+    assert "7500" in said.replace(",", "")
+
+
+def test_a_model_of_another_line_is_silent_and_the_rules_and_the_distance_make_the_list(
+    raised: month.Month, whole: Path
+) -> None:
+    scores, usual = (read_table(folder / "scores.zh.parquet") for folder in (raised.out, whole))
+    assert set(scores["answer"]) == {"silent:line"}
+    assert "answer" not in usual
+    assert scores["probability"].isna().all()
+    assert scores["tier"].eq("").all()
+    assert scores["reason_1"].eq("").all()
+    # Its own scores are kept, as they were.
+    both = scores.merge(usual, on="household_id", suffixes=("", "_usual"))
+    assert both["score"].tolist() == both["score_usual"].tolist()
+    # Whom it was to speak of is said by this month's line.
+    above = scores["in_cohort"].astype(bool)
+    assert (scores.loc[above, "pcni"] >= 7500).all()
+    assert above.sum() < usual["in_cohort"].sum()
+    listed = read_table(raised.out / "worklist.parquet")
+    assert set(scores.loc[scores["flagged"].astype(bool), "household_id"]) <= set(listed["household_id"])
+    near = listed[listed["urgency"].eq("distance")]
+    assert not listed["urgency"].eq("chance").any()
+    assert near["pcni"].is_monotonic_increasing
+    result = raised.summaries["worklist"]
+    assert result["expected"] is None
+    assert result["planned"] == VISITS
+    told = section("worklist.answers", "zh")["line"]
+    assert told in (raised.out / "office.html").read_text(encoding="utf-8")
+    assert month.past_scores(raised.out.parent, "county", dt.date(2021, 6, 30)) == []
