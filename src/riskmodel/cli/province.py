@@ -15,6 +15,8 @@ from riskmodel.cli.common import (
     BeyondOption,
     JsonFlag,
     LangOption,
+    LineOption,
+    ParamOption,
     QuotaOption,
     ReadingOptions,
     StoreOption,
@@ -46,6 +48,8 @@ def province(
     ruleset: Annotated[
         str | None, typer.Option("--ruleset", metavar="ID", help="Without a model: national-2021.")
     ] = None,
+    param: ParamOption = None,
+    line: LineOption = None,
     engine: Annotated[
         Literal["local", "spark"], typer.Option("--engine", help="Processes of this machine, or Spark.")
     ] = "local",
@@ -83,7 +87,7 @@ def province(
     )  # fmt: skip
     result = provinces.run_province(
         counties, as_of, out, model=model, store=store, feature_set=feature_set, ruleset=ruleset,
-        listing=listing, engine=engine, jobs=jobs, memory=reading.memory, threads=reading.threads, lang=lang,
+        param=param, line=line, listing=listing, engine=engine, jobs=jobs, memory=reading.memory, threads=reading.threads, lang=lang,
         say=say, **reading.options,
     )  # fmt: skip
     tell(result.summary, as_json)

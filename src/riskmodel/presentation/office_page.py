@@ -89,15 +89,10 @@ def office_html(
     counts = count_by_township(worklist, scores)
     total = {str(name): int(n) for name, n in counts.iloc[-1].items()}
     day = worklist.as_of.isoformat()
-<<<<<<< HEAD
     overdue = int((worklist.listed["due_date"] < pd.Timestamp(worklist.as_of)).sum())
     figures = {**total, "as_of": day, "overdue": overdue, **_open_points(worklist)}
-    lines = [
-=======
-    figures = {**total, "as_of": day, **_open_points(worklist)}
     lines = answer_lines(worklist, lang)
     lines += [
->>>>>>> fee56d5f (Line, rule set and parameters are options of a month, by year; a model of another line is silent)
         text(f"office_page.{name}", lang, **figures)
         for name in ("overdue", "waiting", "warnings", "unknown", "clarify", "gone")
         if figures[name]

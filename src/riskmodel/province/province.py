@@ -94,6 +94,8 @@ def run_province(
     store: str | Path | None = None,
     feature_set: str | Path | None = None,
     ruleset: str | Path | None = None,
+    param: Sequence[str] | None = None,
+    line: Sequence[str] | None = None,
     listing: ListOptions | None = None,
     engine: Engine = "local",
     jobs: int = 1,
@@ -121,6 +123,8 @@ def run_province(
         model's. Without a model nothing is scored or listed.
     feature_set, ruleset
         Where there is no model: ids or files; ``household-v1`` and ``national-2021`` by default.
+    param, line
+        Of that rule set, as `riskmodel.rules.read_overrides` takes them.
     listing
         What the lists are asked for.
     engine
@@ -157,7 +161,8 @@ def run_province(
         check_spark()
     if jobs < 1:
         raise UsageError(f"jobs {jobs}: at least 1")
-    settings = _settings(as_of, model, store, feature_set, ruleset, listing or ListOptions(), lang, reading)
+    said = (feature_set, ruleset, param, line)
+    settings = _settings(as_of, model, store, said, listing or ListOptions(), lang, reading)
     tasks = [_task(source, folder, settings) for source in sources]
     records: dict[str, Record] = {}
     for task in tasks:
@@ -190,8 +195,7 @@ def _settings(
     as_of: DateLike,
     model: str | None,
     store: str | Path | None,
-    feature_set: str | Path | None,
-    ruleset: str | Path | None,
+    said: tuple[str | Path | None, str | Path | None, Sequence[str] | None, Sequence[str] | None],
     listing: ListOptions,
     lang: str,
     reading: dict[str, Any],
@@ -201,18 +205,22 @@ def _settings(
     reading = READING | reading
     if model is None and listing.visits is not None:
         raise UsageError("visits are listed by a model's scores: give --model, or leave --visits out")
+    feature_set, ruleset, param, line = said
     if model is None:
+        chosen = rules.load_rules(ruleset or RULESET)
         return ProvinceSettings(
             as_of=day,
-            ruleset=rules.load_rules(ruleset or RULESET),
+            ruleset=chosen,
+            params=rules.read_overrides(chosen, param, line, [to_date(as_of)]),
             feature_set=features.load_feature_set(feature_set or FEATURE_SET),
             listing=listing,
             lang=lang,
             reading=reading,
         )
-    if feature_set is not None or ruleset is not None:
+    if any(said):
         raise UsageError(
-            "a model brings its own features and rules: give --model, or --feature-set and --ruleset"
+            "a model brings its own features and rules: give --model, or --feature-set, --ruleset, --line "
+            "and --param"
         )
     if store is None:
         raise UsageError(f"model {model}: in which store?")
@@ -247,6 +255,7 @@ def _write_manifest(
         "feature_set": settings.feature_set.id,
         "feature_set_hash": settings.feature_set.catalog_hash,
         "ruleset": settings.ruleset.id,
+        "params": {name: rules.parameter_text(value) for name, value in settings.params.items()},
         "list": None if model is None else vars(settings.listing),
         "reading": dict(settings.reading),
         "counties": [
