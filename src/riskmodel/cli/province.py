@@ -87,8 +87,8 @@ def province(
     )  # fmt: skip
     result = provinces.run_province(
         counties, as_of, out, model=model, store=store, feature_set=feature_set, ruleset=ruleset,
-        param=param, line=line, listing=listing, engine=engine, jobs=jobs, memory=reading.memory, threads=reading.threads, lang=lang,
-        say=say, **reading.options,
+        param=param, line=line, listing=listing, engine=engine, jobs=jobs, memory=reading.memory,
+        threads=reading.threads, lang=lang, say=say, **reading.options,
     )  # fmt: skip
     tell(result.summary, as_json)
     for record in result.failed:

@@ -130,8 +130,8 @@ def score_in_languages(
     scored = silenced(pd.concat(numbers, ignore_index=True).assign(ruleset=rule_set.id), answer, model)
     scored["in_cohort"] = scored["household_id"].isin(cohort["household_id"]).to_numpy()
     own_verdicts = (judged.loc[own].reset_index(drop=True) for own in rows)
-    told = model.card.get("reference") is not None and answer.kind != SILENT
-    reasons = _reasons(model, parts, own_verdicts, langs, explanation.recorded_causes(known), told)
+    explained = model.card.get("reference") is not None and answer.kind != SILENT
+    reasons = _reasons(model, parts, own_verdicts, langs, explanation.recorded_causes(known), explained)
     return _ranked(scored, reasons)
 
 
@@ -381,10 +381,10 @@ def _reasons(
     verdicts: Iterable[pd.DataFrame],
     langs: Sequence[str],
     recorded: pd.DataFrame,
-    told: bool,
+    explained: bool,
 ) -> dict[str, pd.DataFrame]:
     """Return causes, contributions and sentences; empty where no feature explains a probability."""
-    if not told:
+    if not explained:
         blank = {"cause": "", "reason": "", "contribution": np.nan}
         columns = {f"{part}_{i}": empty for part, empty in blank.items() for i in range(1, REASONS + 1)}
         index = pd.RangeIndex(sum(len(own) for own in verdicts))
