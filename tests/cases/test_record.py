@@ -11,6 +11,7 @@ import pytest
 
 from riskmodel.cases import (
     CaseBook,
+    Overview,
     Recorder,
     Recording,
     StepEntry,
@@ -372,3 +373,43 @@ def test_a_clearance_needs_visit_hearing_and_the_exit_of_its_registration(watche
     assert "label withdrawn" in why(watched.record(road("h1", "removed"), dry=True))
     assert "household heard" in why(watched.record(road("h2", "removed", heard=False), dry=True))
     assert "lag" in why(watched.record(road("h4", "removed")[:1], dry=True))
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        (("死亡", "嫁出"), ""),
+        (("死亡", None), "somebody left without a clear reason"),
+        (("死亡", "stays"), "somebody is present"),
+    ],
+)
+def test_a_natural_change_asks_that_every_leaving_is_recorded_with_its_reason(
+    reasons: tuple[str | None, ...], said: str, tmp_path: Path
+) -> None:
+    home = small.members(["h1"])
+    people = [
+        home.assign(
+            member_id=f"h1-{i}",
+            valid_to=None if reason == "stays" else f"2022-04-{10 + i}",
+            change_reason=None if reason == "stays" else reason,
+            recorded_on="2022-04-30",
+        )
+        for i, reason in enumerate(reasons)
+    ]
+    income = small.income(["h1"]).query("month < '2022-04'")
+    tables = {
+        "households": small.households(),
+        "members": pd.concat([*people, small.members(["h2"])]),
+        "income": income,
+        "monitoring": small.register(("h1", "2021-01-10", "identified"), ("h2", "2021-01-10", "identified")),
+    }
+    taken = recorder(small.write(tmp_path / "county", tables), "2022-06-02")
+    proposed = step("h1", "proposed", "2022-05-05", "village", kind="natural", reason="整户自然减少")
+    gone = step("h1", "gone", "2022-05-20", "county", document="自-1", reason="整户自然减少")
+    told = why(taken.record([proposed, gone], dry=True))
+    assert (said in told) if said else (told == "")
+    (row,) = Overview(taken.book).tables["nobody"].to_dict("records") or [{}]
+    if said.endswith("present"):
+        assert row == {}
+    else:
+        assert (row["household_id"], row["proposed"], row["missing"]["en"]) == ("h1", False, said)

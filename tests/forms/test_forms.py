@@ -9,13 +9,15 @@ import pytest
 
 from riskmodel.data import contract
 from riskmodel.errors import InputRefused, UsageError
-from riskmodel.forms import available_forms, write_form_templates, write_forms
+from riskmodel.forms import FormRecords, available_forms, write_form_templates, write_forms
 from riskmodel.forms.declaration import SCORE_WORDS, Form
+from riskmodel.forms.tables import list_members, rows_of_problems
 from riskmodel.forms.write import PAGES, ROWS
 from riskmodel.i18n import speaking
 from riskmodel.io import collect_backups
 
 from .conftest import NAMES, all_text, records_of, sheet_rows, word_text
+from .small_county import small_county, small_frames
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 FORMS = available_forms()
@@ -159,3 +161,27 @@ def test_what_an_office_wrote_into_a_form_is_kept(small, tmp_path, form):
         write_forms(small, tmp_path, [form])
     assert [p.read_bytes() for p in kept] == [b"filled in"]
     assert one.files[0].read_bytes() != b"filled in"
+
+
+def test_a_household_of_whom_nobody_is_left_is_a_natural_change_only_where_that_is_clear():
+    def gone(reason: str | None) -> FormRecords:
+        members = small_frames()["members"].copy()
+        mine = members["household_id"].eq("h1")
+        members["valid_to"] = members["household_id"].map({"h1": "2021-06-08"})
+        members.loc[mine, "change_reason"] = ["死亡", reason]
+        return records_of(county=small_county(members=members))
+
+    def listed_and_problem(data: FormRecords) -> tuple[list[str], list[str]]:
+        rows = [r["household_id"] for r in list_members(data)[8]]
+        said = [r["problem"] for r in rows_of_problems(data, {}) if "成员" in r["problem"]]
+        return rows, [text for text in said if "待核清" in text]
+
+    clear, unclear = gone("嫁出"), gone(None)
+    assert listed_and_problem(clear) == (["h1", "h1", "h8"], [])
+    assert clear.unclear == {}
+    # Nobody said why the second one left: not a natural change, but a question.
+    assert unclear.unclear == {"h1": "no_reason"}
+    rows, said = listed_and_problem(unclear)
+    assert rows == ["h8"]
+    assert len(said) == 1
+    assert "有成员离开没有写明原因" in said[0]

@@ -18,6 +18,7 @@ from riskmodel.cases.follow import WATCHED, Case, Following
 from riskmodel.data import parse_date
 from riskmodel.households import HOUSEHOLD_STATES
 from riskmodel.i18n import Message, both, text
+from riskmodel.register import find_empty_households
 
 # An identity number or a mobile phone number inside a text: the log holds neither.
 _PERSONAL = re.compile(r"(?<!\d)(?:[1-9]\d{16}[\dXx]|1[3-9]\d{9})(?!\d)")
@@ -107,6 +108,12 @@ class Judge:
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """The rule set's verdict on each household: whether its records are whole, and whether it is held."""
         return self.book.verdicts
+
+    @cached_property
+    def empty(self) -> dict[str, str]:
+        """Households of whom nobody is present, with what is to be cleared up; empty where it is clear."""
+        found = find_empty_households(self.book.known)
+        return dict(zip(found["household_id"].astype(str), found["why"], strict=True))
 
     @cached_property
     def stated(self) -> frozenset[str]:
@@ -205,6 +212,10 @@ class Judge:
             yield fault("publicity ends", day=end)
         if "steady_records" in missing:
             yield fault("records", why=self._record_doubts(entry.household_id))
+        if "all_left" in missing:
+            yield fault(
+                "not gone", why=both(f"register.empty.{self.empty.get(entry.household_id, 'somebody')}")
+            )
         if "right_exit" in missing:
             lifted = self.registrations.get(entry.household_id) == "lifted"
             yield fault("which exit", step=_words("states", ["label_withdrawn" if lifted else "removed"]))
@@ -287,6 +298,9 @@ class Judge:
     def _has_right_exit(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
         lifted = self.registrations.get(entry.household_id) == "lifted"
         return entry.to not in EXITS or (entry.to == "label_withdrawn") == lifted
+
+    def _has_all_left(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
+        return self.empty.get(entry.household_id) == ""
 
     def _has_watched(self, entry: StepEntry, home: Following, case: Case | None) -> bool:
         return home.standing == WATCHED

@@ -17,6 +17,8 @@ from riskmodel.cases.follow import ELIMINATED, WATCHED, Case
 from riskmodel.cases.judge import Judge
 from riskmodel.cases.log import STEP, CaseLog
 from riskmodel.households import HOUSEHOLD_STATES
+from riskmodel.i18n import both, same
+from riskmodel.register import find_empty_households
 
 # The tables in their order, each with its columns; ``tests/cases`` hold that no score stands among them.
 _HOME = ("township", "village", "household_id")
@@ -32,6 +34,7 @@ OVERVIEW: dict[str, tuple[str, ...]] = {
     "visits_due": (*_HOME, "last_visit", "every_days", "due_on", "late"),
     "look_backs": (*_HOME, "eliminated_on", "looked_back_on", "due_on", "late"),
     "eliminations": (*_HOME, "case_id", "state", "since", "proposed", "missing"),
+    "nobody": (*_HOME, "left_on", "proposed", "missing"),
     "explanations": (*_CASE, "owed", "due_on", "late"),
     "warnings": ("department", "warnings", "waiting", "visited", "confirmed", "not_confirmed", "late"),
     "clocks": ("clock", "started", "in_time", "broken", "running"),
@@ -41,7 +44,7 @@ OVERVIEW: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _DATES = ("since", "from", "until_at_least", "decided_on", "due_on", "last_visit", "eliminated_on",
-          "looked_back_on", "started_on", "ended_on", "date", "recorded_on")  # fmt: skip
+          "looked_back_on", "left_on", "started_on", "ended_on", "date", "recorded_on")  # fmt: skip
 _LOOK_BACK = "look_back"
 # Steps that some counties never write down: what is missing of them says then nothing.
 _KEPT = {"entries": "entered", "explanations": "explained"}
@@ -230,6 +233,17 @@ class Overview:
             if fits and household not in seen:
                 missing = judge.missing_for_elimination(household)
                 yield {**self._home(household), "proposed": False, "missing": missing}
+
+    def _nobody(self) -> Iterator[dict[str, Any]]:
+        """Yield households under watch of whom nobody is present, with what is to be cleared up."""
+        proposed = {row["household_id"] for row in self._going if row["kind"] == "natural"}
+        watched = {home.household_id for home, _ in self.book.followed if home.standing == WATCHED}
+        found = find_empty_households(self.book.known)
+        for row in found[found["household_id"].isin(watched)].to_dict("records"):
+            household, why = row["household_id"], row["why"]
+            missing = both(f"register.empty.{why}") if why else same("")
+            out = {"left_on": row["left_on"], "proposed": household in proposed, "missing": missing}
+            yield {**self._home(household), **out}
 
     def _explanations(self) -> Iterator[dict[str, Any]]:
         """Yield what households are owed: the reason of a refusal, or the answer of a review."""

@@ -17,7 +17,7 @@ from riskmodel.data import code_words
 from riskmodel.explanation.card import STATES
 from riskmodel.explanation.facts import FactWording, fact_wording
 from riskmodel.explanation.wording import MeasureLibrary, load_measures
-from riskmodel.i18n import Language, check_language
+from riskmodel.i18n import Language, check_language, text
 from riskmodel.io import records
 from riskmodel.register import NATURAL_CHANGE, category_code, category_name, change_reason
 
@@ -240,7 +240,7 @@ class _Sayer:
     def nobody(self, row: Mapping[str, Any]) -> str:
         """Return that nobody is present, and whether that is clear."""
         if row["code"] != NATURAL_CHANGE:
-            return self.word("to_clarify", why=self.word(row["detail"]))
+            return self.word("to_clarify", why=text(f"register.empty.{row['detail']}", self.lang))
         reasons = [change_reason("decrease", r, self.lang) for r in row["against"].split(";")]
         return self.word("natural_change", reasons=self.word("and").join(reasons), date=_day(row["date"]))
 

@@ -23,7 +23,7 @@ from riskmodel.errors import InputMissing
 from riskmodel.households import HOUSEHOLD_STATES, PRESENT_MEMBERS, KnownCounty
 from riskmodel.i18n import section, text
 from riskmodel.io import read_table, records
-from riskmodel.register import category_name
+from riskmodel.register import TO_CLARIFY, category_name, find_empty_households
 from riskmodel.rules import RuleSet, available_rule_sets, evaluate_rules
 
 Record = dict[str, Any]
@@ -168,9 +168,16 @@ class FormRecords:
         return evaluate_rules(self.known, self.ruleset, params=dict(self.params))
 
     @cached_property
+    def unclear(self) -> dict[str, str]:
+        """Households of whom nobody is present and that are to be cleared up first, with why."""
+        found = find_empty_households(self.known)
+        found = found[found["state"].eq(TO_CLARIFY)]
+        return dict(zip(found["household_id"].astype(str), found["why"], strict=True))
+
+    @cached_property
     def book(self) -> CaseBook:
         """The cases of the county."""
-        return open_case_book(self.known, self.ruleset, self.log, self.calendar)
+        return open_case_book(self.known, self.ruleset, self.log, self.calendar, verdicts=self.verdicts)
 
     @cached_property
     def cases(self) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from riskmodel.forms.records import (
     standing,
     word,
 )
+from riskmodel.i18n import text
 from riskmodel.io import records
 from riskmodel.register import UNKNOWN as NO_CATEGORY
 from riskmodel.register import category_name
@@ -31,7 +32,9 @@ def list_members(data: FormRecords) -> dict[int, list[Record]]:
     """Return the eight initial lists (附件2-2): cases proposed and not yet decided, and what the rules add.
 
     List 6 is of those whose income calls for an action, 7 of those under watch whose elimination nobody
-    proposes, 8 of members who came or went in the month. No list depends on a score.
+    proposes, 8 of members who came or went in the month. Of whom nobody is present, list 8 holds those whose
+    every leaving is recorded with its reason; the others are problems to be cleared up, and no natural
+    change yet. No list depends on a score.
     """
     lists: dict[int, list[Record]] = {number: [] for number in range(1, 9)}
     states = declared().states
@@ -56,6 +59,7 @@ def list_members(data: FormRecords) -> dict[int, list[Record]]:
         row for row in natural_changes(data, *data.month)
         if (home := data.homes[row["household_id"]])["in_register"] or home["registration"] == "lifted"
     ]  # fmt: skip
+    lists[NATURAL] = [row for row in lists[NATURAL] if row["household_id"] not in data.unclear]
     place = {h: i for i, h in enumerate(data.homes)}
     for rows in lists.values():
         rows.sort(key=lambda row: place[row["household_id"]])
@@ -164,6 +168,8 @@ def rows_of_problems(data: FormRecords, params: Record) -> list[Record]:
 def _problems(data: FormRecords, household: str, home: Record) -> Iterator[tuple[str, str]]:
     if home["in_register"] or home["registration"] == "lifted":
         yield from _missing(data, household, home)
+        if why := data.unclear.get(household):
+            yield ACCURATE, phrase("problems.unclear", why=text(f"register.empty.{why}", "zh"))
     if home["in_register"]:
         yield from _register_problems(data, household, home)
         if data.known.has("support"):
@@ -187,7 +193,7 @@ def _register_problems(data: FormRecords, household: str, home: Record) -> Itera
     causes = str(home["register_causes"] or "")
     if not cause_words(home["register_causes"]):
         yield COMPLETE, phrase("problems.no_cause")
-    if home["persons"] == 0:
+    if home["persons"] == 0 and household not in data.unclear:
         yield ACCURATE, phrase("problems.no_members")
     if home["gap_housing"] is True and not _has(data, household, "housing"):
         yield ACCURATE, phrase("problems.no_housing_measure")
