@@ -69,6 +69,6 @@ def test_a_county_without_cases_has_an_empty_table(desk: Desk) -> None:
     desk.find_cases("2021-06-30")
     assert desk.settle()
     assert desk.cases is not None
-    assert desk.ruleset == "national-2021"
+    assert desk.rules == ("national-2021", {})
     assert case_table(desk.cases, "zh").rows == []
     assert waiting_counts(desk.cases, "zh") == []

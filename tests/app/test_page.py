@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ from riskmodel import app
 from riskmodel.app.desk import Desk
 from riskmodel.app.jobs import Job
 from riskmodel.errors import UsageError
+from riskmodel.month import RulesSaid
 
 pytest.importorskip("nicegui", reason="needs the extra office")
 
@@ -66,6 +68,26 @@ def test_an_error_is_a_sentence_in_the_language_of_the_page(desk: Desk) -> None:
         await user.should_see(marker="cancel")
 
     use(desk, steps)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_line_that_is_typed_goes_to_the_month(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    for name, value in {"usable": True, "signed": True, "model": "county@1"}.items():
+        monkeypatch.setattr(Desk, name, property(lambda _, value=value: value), raising=False)
+    monkeypatch.setattr(Desk, "days", lambda _: [dt.date(2021, 5, 31)])
+    monkeypatch.setattr(Desk, "make_month", lambda _, day, visits, names, by: asked.append((day, by)))
+
+    async def steps(user: Any) -> None:
+        user.find(marker="tab-month").click()
+        await user.should_see(marker="make")
+        user.find(marker="make").click()
+        user.find(marker="line").type("2021=7000")
+        user.find(marker="make").click()
+
+    use(desk, steps)
+    day = dt.date(2021, 5, 31)
+    assert asked == [(day, RulesSaid()), (day, RulesSaid(line="2021=7000"))]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from riskmodel.errors import UsageError
 from riskmodel.households import known_county
 from riskmodel.i18n import section
 from riskmodel.io import read_table
-from riskmodel.month import MonthOptions, archive
+from riskmodel.month import MonthOptions, RulesSaid, archive
 from riskmodel.month.pipeline import MonthContext
 
 from .conftest import AS_OF, VISITS, Office
@@ -73,6 +73,32 @@ def test_what_was_asked_stays_until_something_else_is_asked(office: Office, tmp_
     own = ask(ruleset="model")
     assert (own.ruleset, own.rules, own.params, own.rules_asked) == ("national-2021", None, {}, False)
     assert own.ruleset_hash == settled(office).ruleset_hash
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, RulesSaid()),
+        ({"line": ("5000", "2020=7000")}, RulesSaid("national-2021", "5000 2020=7000")),
+        ({"ruleset": "yingjiang-2022", "line": ("7500",)}, RulesSaid("yingjiang-2022", "7500")),
+        (
+            {"params": ("line={relative: 0.6}", "sudden_causes=illness,disaster")},
+            RulesSaid(
+                "national-2021", "",
+                "line={relative: 0.6, of: median, weight: persons}; sudden_causes=illness,disaster",
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_asked_can_be_said_again_in_three_fields(
+    office: Office, asked: dict, said: RulesSaid, tmp_path: Path
+) -> None:
+    first = settled(office, **asked)
+    assert first.rules_said == said
+    archive.write_settings(settled(office, seed=1), tmp_path)
+    again = settled(office, tmp_path, **said.options)
+    assert (again.params, again.line, again.ruleset) == (first.params, first.line, first.ruleset)
+    assert again.rules_asked == first.rules_asked
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from riskmodel.forms import read_signature, record_signature
 from riskmodel.households import to_date
 from riskmodel.i18n import Language, text, translate
 from riskmodel.io import Checkpoints, write_json
-from riskmodel.month import MonthSettings, read_settings
+from riskmodel.month import MonthSettings, RulesSaid, read_settings
+from riskmodel.rules import RuleSet
 from riskmodel.scoring import SETTLED_FILE, Choice, Conflict, Settled
 
 REMEMBERED = "office-page.json"
@@ -236,6 +237,10 @@ class Desk:
         homes = tables.get("households", {}).get("kept", 0)
         return max(_FEWEST_VISITS, round(homes * _SHARE_VISITED, -1)) if homes else _FEWEST_VISITS
 
+    def rules_proposed(self, day: dt.date) -> RulesSaid:
+        """Return the rules that a month was asked to judge by; the model's the first time."""
+        return self.settings(day).rules_said if day in self.made_days() else RulesSaid()
+
     def made_days(self) -> list[dt.date]:
         """Return the months whose list stands, the oldest first."""
         if not self.months.is_dir():
@@ -258,8 +263,10 @@ class Desk:
         """Start the training of the county's model."""
         return self._start("train", tasks.train, data=self.county, store=self.store)
 
-    def make_month(self, day: dt.date, visits: int, names: Path | None = None) -> Job:
-        """Start a month; a month made before keeps its model and its language."""
+    def make_month(
+        self, day: dt.date, visits: int, names: Path | None = None, by: RulesSaid | None = None
+    ) -> Job:
+        """Start a month; one made before keeps model and language, and rules where no others are said."""
         if visits < 1:
             raise UsageError(text("local_page.errors.no visits", "en"))
         if not self.signed:
@@ -268,6 +275,8 @@ class Desk:
         options: dict[str, Any] = {"visits": int(visits)}
         if read_settings(self.folder(day)) is None:
             options["lang"] = self.lang
+        if by is not None and by != self.rules_proposed(day):
+            options |= by.options
         self.day = day
         given = {"out": self.months, "store": self.store, "options": options, "names": names}
         return self._start("month", tasks.make_month, data=self.county, day=day, **given)
@@ -389,14 +398,17 @@ class Desk:
 
     def find_cases(self, as_of: str) -> Job:
         """Start looking for the cases as known at a day; UsageError if the day is none."""
-        given = {"day": to_date(as_of), "ruleset": self.ruleset}
+        ruleset, params = self.rules
+        given = {"day": to_date(as_of), "ruleset": ruleset, "params": params}
         return self._start("cases", tasks.find_cases, data=self.county, **given)
 
     @property
-    def ruleset(self) -> str:
-        """The rule set whose clocks hold: that of the open month, else the national one."""
-        made = self.day is not None and self.day in self.made_days()
-        return self.settings(self.day).ruleset if made and self.day else RULE_SET
+    def rules(self) -> tuple[str | RuleSet, Mapping[str, str]]:
+        """The rule set whose clocks and conditions hold, with parameters: those of the open month, if any."""
+        if self.day is None or self.day not in self.made_days():
+            return RULE_SET, {}
+        made = self.settings(self.day)
+        return made.rules or made.ruleset, made.params or {}
 
     @property
     def newest_day(self) -> dt.date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from riskmodel.app.jobs import Job
 from riskmodel.app.tables import GridColumn, GridTable
 from riskmodel.errors import RiskmodelError
 from riskmodel.i18n import section
-from riskmodel.month import STEPS
+from riskmodel.month import OF_MODEL, STEPS, RulesSaid
+from riskmodel.rule_files import describe_rule_sets
 
 POLL_SECONDS = 0.4
 _CHARACTER = 9  # pixels of a character's width in a grid
@@ -207,3 +209,24 @@ def _column(column: GridColumn) -> dict[str, Any]:
     if column.kind == "wrap":
         out |= {"width": 420, "tooltipField": column.id}
     return out
+
+
+def rule_fields(frame: Frame, day: dt.date) -> tuple[Callable[[], RulesSaid], Callable[[dt.date], None]]:
+    """Draw the fields of rule set, line and parameters; return what reads them, and what fills them in."""
+    named = {row["id"]: row[f"name_{frame.desk.lang}"] for row in describe_rule_sets()}
+    sets = {OF_MODEL: frame.words("month.of_model"), **named}
+    with ui.expansion(frame.words("month.rules")).classes("w-full").mark("rules"):
+        ui.label(frame.words("month.rules_how")).classes("text-caption text-grey-8 wrap")
+        ruleset = ui.select(sets, label=frame.words("month.ruleset")).classes("w-96").mark("ruleset")
+        line = ui.input(frame.words("month.line")).classes("w-96 rm-line").mark("line")
+        params = ui.input(frame.words("month.params")).classes("w-96").mark("params")
+
+    def propose(of: dt.date) -> None:
+        said = frame.desk.rules_proposed(of)
+        if said.ruleset not in sets:  # of a file: it is kept, and can be exchanged for one of these
+            sets[said.ruleset] = said.ruleset
+        ruleset.set_options(sets, value=said.ruleset)
+        line.value, params.value = said.line, said.params
+
+    propose(day)
+    return lambda: RulesSaid(str(ruleset.value), line.value or "", params.value or ""), propose

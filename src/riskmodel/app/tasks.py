@@ -6,13 +6,14 @@ Each takes ``say`` first and returns plain values, so that both go through a pip
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskmodel.app.case_table import CaseRecords
+    from riskmodel.rules import RuleSet
     from riskmodel.scoring import Settled, VisitImport
 
 Say = Callable[[str], None]
@@ -114,7 +115,9 @@ def settle(say: Say, settled: Sequence[Settled], data: Path, recorded_on: dt.dat
     return settle_conflicts(settled, data, recorded_on, log)
 
 
-def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> CaseRecords:
+def find_cases(
+    say: Say, data: Path, day: dt.date, ruleset: str | RuleSet, params: Mapping[str, str]
+) -> CaseRecords:
     """Find the county's cases as known at a day, with their steps. Nothing that scores is loaded for it."""
     from riskmodel.app.case_table import CaseRecords
     from riskmodel.cases import declared, open_case_book, open_case_log
@@ -124,11 +127,11 @@ def find_cases(say: Say, data: Path, day: dt.date, ruleset: str) -> CaseRecords:
 
     say(f"1/2 {data.name}")
     known = known_county(read_county(data), day)
-    say(f"2/2 {ruleset}")
     rules = load_rules(ruleset)
+    say(f"2/2 {rules.id}")
     log = open_case_log(data)
-    book = open_case_book(known, rules, log if log.exists else None)
+    book = open_case_book(known, rules, log if log.exists else None, params=params)
     clocks = {clock.id: {"zh": clock.zh, "en": clock.en} for clock in rules.clocks}
     clocks |= {clock.id: {"zh": clock.zh, "en": clock.en} for clock in declared().clocks}
     found = book.cases.assign(township=book.cases["household_id"].map(known.townships))
-    return CaseRecords(day.isoformat(), ruleset, found, book.steps, clocks)
+    return CaseRecords(day.isoformat(), rules.id, found, book.steps, clocks)

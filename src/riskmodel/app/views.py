@@ -12,7 +12,7 @@ from nicegui import events, ui
 
 from riskmodel.app.case_table import CaseRecords, case_table, step_table, waiting_counts
 from riskmodel.app.desk import CHECK_FOLDER, Desk, OfficeFile
-from riskmodel.app.frame import Frame
+from riskmodel.app.frame import Frame, rule_fields
 from riskmodel.app.tables import KEY, GridTable
 from riskmodel.i18n import join
 from riskmodel.scoring import Choice, Conflict, Finding, finding_words
@@ -160,15 +160,17 @@ def _make_month(frame: Frame) -> None:
 
         def propose() -> None:
             visits.value = desk.visits_proposed(dt.date.fromisoformat(day.value))
+            propose_rules(dt.date.fromisoformat(day.value))
 
         def make() -> None:
             asked = dt.date.fromisoformat(day.value)
-            frame.attempt(desk.make_month, asked, int(visits.value or 0), names.get("file"))
+            frame.attempt(desk.make_month, asked, int(visits.value or 0), names.get("file"), rules_said())
 
         day.on_value_change(propose)
         ui.button(frame.words("month.make"), on_click=make).mark("make").classes("rm-make")
     with ui.expansion(frame.words("month.names")).classes("w-full"):
         ui.upload(on_upload=keep_names, auto_upload=True).props("accept=.csv,.xlsx").classes("w-full")
+    rules_said, propose_rules = rule_fields(frame, chosen)
 
 
 def _month_summary(frame: Frame, day: dt.date) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from riskmodel.month.archive import (
+    OF_MODEL,
     STEPS,
     MonthOptions,
     MonthSettings,
+    RulesSaid,
     list_months,
     past_scores,
     read_month_scores,
@@ -15,10 +17,12 @@ from riskmodel.month.archive import (
 from riskmodel.month.pipeline import Month, run_month
 
 __all__ = [
+    "OF_MODEL",
     "STEPS",
     "Month",
     "MonthOptions",
     "MonthSettings",
+    "RulesSaid",
     "list_months",
     "past_scores",
     "read_month_scores",

@@ -6,6 +6,7 @@ Settings are written down the first time and taken from there when the month is 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,16 @@ from pydantic import Field, field_validator
 from riskmodel.errors import InputMissing, InputRefused, UsageError
 from riskmodel.explanation import MeasureLibrary
 from riskmodel.io import Checkpoints, Spec, inputs_digest, parse_spec, read_table, read_yaml, write_json
-from riskmodel.rules import Calendar, RuleSet, absolute_line, load_rules, parameter_text, read_overrides
+from riskmodel.rules import (
+    Calendar,
+    RelativeLine,
+    RuleSet,
+    absolute_line,
+    available_rule_sets,
+    load_rules,
+    parameter_text,
+    read_overrides,
+)
 from riskmodel.runs import CHAMPION, LoadedModel, load_model
 from riskmodel.scoring import BEYOND, QUOTA_FLOOR, BeyondForecast, parse_quotas
 
@@ -102,6 +112,32 @@ class MonthOptions:
     lang: str | None = None
 
 
+@dataclass(frozen=True)
+class RulesSaid:
+    """Rules of a month as somebody says them in three fields; empty: nothing otherwise than declared.
+
+    Parameters
+    ----------
+    ruleset
+        Id, or ``model``.
+    line
+        Amounts, or ``YEAR=YUAN``, with spaces between.
+    params
+        ``NAME=VALUE`` or ``NAME@YEAR=VALUE``, with semicolons between.
+    """
+
+    ruleset: str = OF_MODEL
+    line: str = ""
+    params: str = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The same as `MonthOptions` take it."""
+        lines = tuple(re.split(r"[\s;；]+", self.line.strip())) if self.line.strip() else ()
+        params = tuple(part.strip() for part in re.split("[;；]", self.params) if part.strip())
+        return {"ruleset": self.ruleset, "line": lines, "params": params}
+
+
 class MonthSettings(Spec):
     """How a month is made, whole: with these and the rows known at as-of every file follows."""
 
@@ -143,6 +179,22 @@ class MonthSettings(Spec):
         """Return what one step's files depend on beside the data."""
         values = self.model_dump(mode="json")
         return {name: values[name] for name in ("as_of", *STEPS[step])}
+
+    @property
+    def rules_said(self) -> RulesSaid:
+        """What was asked of its rules, as somebody would say it again."""
+        if not self.rules_asked:
+            return RulesSaid()
+        given = dict(self.params or {})
+        amounts: dict[int, Any] = {}
+        packaged = self.ruleset in available_rule_sets()
+        if declared := self.rules or (load_rules(self.ruleset) if packaged else None):
+            line = declared.values(given).get(declared.line)
+            if declared.line in given and not isinstance(line, RelativeLine):
+                del given[declared.line]
+                amounts = line if isinstance(line, dict) else {0: line}
+        lines = [f"{year}={yuan:.12g}" if year else f"{yuan:.12g}" for year, yuan in amounts.items()]
+        return RulesSaid(self.ruleset, " ".join(lines), "; ".join(f"{n}={v}" for n, v in given.items()))
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -202,7 +254,7 @@ def _rules(
         "ruleset": given.id,
         "ruleset_hash": inputs_digest(declared),
         "rules": None if given == own else given,
-        "rules_asked": bool(kept) if not asked else set(asked) != {"ruleset"} or named != OF_MODEL,
+        "rules_asked": any(v != OF_MODEL for v in asked.values() if v) if asked else kept is not None,
         "params": texts,
         "line": _line_by_year(given, params, as_of),
     }
