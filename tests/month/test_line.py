@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
-from riskmodel import forms, month, rules
+from riskmodel import forms, month, rules, scoring
 from riskmodel.data import read_county
 from riskmodel.errors import UsageError
 from riskmodel.households import known_county
@@ -19,6 +22,8 @@ from riskmodel.i18n import section
 from riskmodel.io import read_table
 from riskmodel.month import MonthOptions, RulesSaid, archive
 from riskmodel.month.pipeline import MonthContext
+from riskmodel.rule_files import SETS
+from riskmodel.runs import load_model
 
 from .conftest import AS_OF, VISITS, Office
 
@@ -190,3 +195,47 @@ def test_a_model_of_another_line_is_silent_and_the_rules_and_the_distance_make_t
     told = section("worklist.answers", "zh")["line"]
     assert told in (raised.out / "office.html").read_text(encoding="utf-8")
     assert month.past_scores(raised.out.parent, "county", dt.date(2021, 6, 30)) == []
+
+
+def test_a_model_that_learnt_from_several_lines_is_asked_at_this_one(office: Office) -> None:
+    loaded = load_model("county@champion", office.store)
+    loaded = replace(loaded, card={**loaded.card, "line_factors": [1.25]})
+    county = known_county(read_county(office.data), AS_OF)
+    params = rules.read_overrides(loaded.ruleset, None, ["7200"])
+    scores = scoring.score_in_languages(county, loaded, langs=("zh",), params=params)["zh"]
+    assert set(scores["answer"]) == {"recomputed:several_lines"}
+    # As if its features had been measured from that line all along.
+    at_line = loaded.feature_set.at_line(1.2).model_dump(mode="json", by_alias=True)
+    moved = replace(loaded, card={**loaded.card, "params": {"line": 7200}, "feature_set": at_line})
+    same = scoring.score(county, moved)
+    assert "answer" not in same
+    pd.testing.assert_frame_equal(scores[list(same.columns)], same, check_exact=True)
+    usual = scoring.score(county, loaded).set_index("household_id")["probability"]
+    changed = scores.set_index("household_id")["probability"] - usual
+    assert (changed.abs() > 1e-6).any()
+    assert scores["reason_1"].ne("").any()
+
+
+@pytest.mark.slow
+def test_a_rule_set_of_a_file_makes_a_whole_month_in_either_language(office: Office, tmp_path: Path) -> None:
+    declared = yaml.safe_load((SETS / "nancheng-2020.yaml").read_text(encoding="utf-8"))
+    declared |= {"id": "own-county"}
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
+    asked = MonthOptions(visits=VISITS, ruleset=str(path), line=("5600",), lang="en", split="township")
+    made = month.run_month(office.data, AS_OF, tmp_path / "months", store=office.store, options=asked)
+    assert made.settings.rules is not None
+    assert made.settings.ruleset == "own-county"
+    path.unlink()  # it is kept with the month
+    again = month.run_month(office.data, AS_OF, tmp_path / "months", store=office.store)
+    assert again.done == ()
+    county = known_county(read_county(office.data), AS_OF)
+    verdicts = rules.evaluate_rules(county, "nancheng-2020", params={"line": 5600})
+    written = pd.read_csv(made.out / "rules" / "own-county.csv")
+    assert written["flagged"].sum() == verdicts["flagged"].sum()
+    listed = read_table(made.out / "worklist.parquet")
+    assert set(verdicts.loc[verdicts["flagged"], "household_id"]) <= set(listed["household_id"])
+    assert listed["owed"].any()
+    told = section("worklist.answers", "en")["line"]
+    assert told in html.unescape((made.out / "office.html").read_text(encoding="utf-8"))
+    assert forms.read_month(made.out).ruleset == made.settings.rules
