@@ -189,6 +189,7 @@ def test_a_model_of_another_line_is_silent_and_the_rules_and_the_distance_make_t
     near = listed[listed["urgency"].eq("distance")]
     assert not listed["urgency"].eq("chance").any()
     assert near["pcni"].is_monotonic_increasing
+    assert raised.summaries["score"]["answer"] == "silent:line"
     result = raised.summaries["worklist"]
     assert result["expected"] is None
     assert result["planned"] == VISITS

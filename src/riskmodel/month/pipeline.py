@@ -150,7 +150,9 @@ def score_households(context: MonthContext) -> StepResult:
     card |= {"ruleset": context.ruleset.model_dump(mode="json", by_alias=True)}
     card |= {"params": context.settings.params or context.params, "line": context.settings.line}
     paths.append(write_json(card, context.out / "made_with.json"))
-    return paths, scoring.log_scores(scores["zh"], context.loaded, context.store)
+    kind, why = scoring.answer_of(scores["zh"])
+    said = {} if kind == scoring.OWN else {"answer": f"{kind}:{why}"}
+    return paths, scoring.log_scores(scores["zh"], context.loaded, context.store) | said
 
 
 def list_visits(context: MonthContext) -> StepResult:

@@ -1,6 +1,6 @@
 """Scores, the worklist, returned visits and monitoring."""
 
-from riskmodel.scoring.answers import RECOMPUTED, SILENT, answer_of
+from riskmodel.scoring.answers import OWN, RECOMPUTED, SILENT, answer_of
 from riskmodel.scoring.duties import CARD_RULESET, duty_rules
 from riskmodel.scoring.filled_list import FilledList, read_filled_list
 from riskmodel.scoring.list_log import LIST_PROPERTIES, ListLog, list_log, write_list_log
@@ -44,6 +44,7 @@ __all__ = [
     "ENTRY_KINDS",
     "LIST_PROPERTIES",
     "NAME_COLUMNS",
+    "OWN",
     "QUOTA_FLOOR",
     "RECOMPUTED",
     "RECORD_COLUMNS",
