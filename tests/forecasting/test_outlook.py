@@ -203,10 +203,16 @@ def test_a_past_day_that_is_not_over_is_refused_with_the_last_that_is(county: Co
 def test_stress_verb_writes_logs_and_answers(folder: Path, tmp_path: Path) -> None:
     common = ["--as-of", TINY_DAY, "--store", str(tmp_path / "mlflow.db"), "--json", "--draws", "50"]
     run = CliRunner().invoke(
-        app, ["stress", str(folder), "--scenario", "price-down", "--out", str(tmp_path / "s"), *common]
-    )
+        app,
+        ["stress", str(folder), "--scenario", "price-down", "--out", str(tmp_path / "s"), *common,
+         "--line", f"{int(TINY_DAY[:4]) + 1}=6300"],
+    )  # fmt: skip
     assert run.exit_code == 0, run.stderr
-    said = json.loads(run.stdout)["scenarios"]["price-down"]
+    made = json.loads(run.stdout)
+    # Held against the line of the year in which the twelve months end.
+    assert made["line"] == 6300
+    assert made["params"] == f"line={{0: 6000, {int(TINY_DAY[:4]) + 1}: 6300}}"
+    said = made["scenarios"]["price-down"]
     assert said["extra_households"]["mean"] >= 0
     logged = tracking.read_table(said["run_id"], "stress/table", tmp_path / "mlflow.db")
     assert set(logged["what"]) == {"baseline", "stressed", "extra"}

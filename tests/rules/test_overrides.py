@@ -125,3 +125,13 @@ def test_a_set_with_another_lines_name_goes_by_year_too() -> None:
     assert params == {"national_line": {0: 6000, 2022: 6300}}
     found = rules.evaluate_rules(county(6100.0), declared, DAYS, params=params)
     assert len(found) == len(DAYS)
+
+
+def test_a_set_with_other_values_declared_has_the_lines_that_overrides_give() -> None:
+    params = read_overrides(NATIONAL, ["large_drop=0.4"], ["5500", "2022=6300"])
+    declared = NATIONAL.with_values(params)
+    assert declared.values() == NATIONAL.values(params)
+    assert NATIONAL.with_values({}) == NATIONAL
+    lines = rules.poverty_lines(county(6100.0), declared, DAYS)
+    assert list(lines.values()) == [5500.0, 6300.0, 6300.0]
+    assert load_rules("national-2021").values()["line"] == 6000

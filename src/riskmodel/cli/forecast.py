@@ -14,6 +14,8 @@ from riskmodel.cli.common import (
     DataArgument,
     JsonFlag,
     LangOption,
+    LineOption,
+    ParamOption,
     ReadingOptions,
     StoreOption,
     say,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from riskmodel.data import County
     from riskmodel.forecasting import Evaluation, Outlook, Stress
+    from riskmodel.rules import RuleSet
 
 STRESS_FORMAT = 1
 
@@ -44,6 +47,8 @@ def forecast(
     out: OutOption,
     horizon: Annotated[int, typer.Option("--horizon", metavar="MONTHS", help="Months ahead, 1 to 12.")] = 12,
     ruleset: RulesetOption = "national-2021",
+    param: ParamOption = None,
+    line: LineOption = None,
     known: Annotated[
         Path | None,
         typer.Option(
@@ -68,14 +73,15 @@ def forecast(
 
     day, past = to_date(as_of), [to_date(d) for d in check or ()]
     ahead.check_horizon(horizon)
+    chosen, said = _rules(ruleset, param, line)
     series = read_table(known) if known else None
     county = reading.read_county(data, out=out, as_of=(*past, day))
-    tested = _checked(county, past, day, horizon, ruleset, seed, out) if past else None
-    outlook = ahead.forecast(county, day, horizon, ruleset, seed=seed, exogenous=series, progress=say)
+    tested = _checked(county, past, day, horizon, chosen, seed, out) if past else None
+    outlook = ahead.forecast(county, day, horizon, chosen, seed=seed, exogenous=series, progress=say)
     for note in outlook.notes:
         say(f"note: {note.text(spoken_language())}")
     page = presentation.write_forecast(outlook, out, lang)
-    settings = {"ruleset": ruleset, "seed": seed, "data_fingerprint": fingerprint(county, outlook.as_of)}
+    settings = {**said, "seed": seed, "data_fingerprint": fingerprint(county, outlook.as_of)}
     summary = summarise(outlook) | ({"checked": _covered(tested.table)} if tested else {})
     run = log(outlook, store, settings | summary, tested)
     if not as_json:
@@ -83,8 +89,20 @@ def forecast(
     tell({"out": str(out), "page": str(page), "run_id": run, **summary}, as_json)
 
 
+def _rules(ruleset: str, param: list[str] | None, line: list[str] | None) -> tuple[RuleSet, dict[str, Any]]:
+    """Return the rule set whose line holds, with what was said of it, and that for the log."""
+    from riskmodel.rules import load_rules, parameter_text, read_overrides
+
+    declared = load_rules(ruleset)
+    params = read_overrides(declared, param, line)  # a forecast looks at years to come as well
+    said: dict[str, Any] = {"ruleset": ruleset}
+    if params:
+        said["params"] = "; ".join(f"{name}={parameter_text(value)}" for name, value in params.items())
+    return declared.with_values(params), said
+
+
 def _checked(
-    county: County, past: list[dt.date], day: dt.date, horizon: int, ruleset: str, seed: int, out: Path
+    county: County, past: list[dt.date], day: dt.date, horizon: int, ruleset: RuleSet, seed: int, out: Path
 ) -> Evaluation:
     """Forecast households from past days, compare with what is known by as-of, and write what came of it."""
     from riskmodel import forecasting as ahead
@@ -190,6 +208,8 @@ def stress(
         typer.Option("--scenario", metavar="NAME|FILE", help="Declared id, or a .yaml; may repeat."),
     ],
     ruleset: RulesetOption = "national-2021",
+    param: ParamOption = None,
+    line: LineOption = None,
     seed: SeedOption = 0,
     draws: Annotated[int, typer.Option("--draws", min=50, help="Drawn years.")] = 400,
     store: StoreOption = STORE,
@@ -202,17 +222,18 @@ def stress(
     from riskmodel.io import write_json, write_table
 
     to_date(as_of)
+    chosen, said = _rules(ruleset, param, line)
     wanted = [ahead.read_scenario(name) for name in scenario]
     county = reading.read_county(data, out=out, as_of=as_of)
     say("households: income per head 12 months ahead")
-    homes = ahead.forecast_households(county, as_of, (12,), ruleset, seed=seed)
+    homes = ahead.forecast_households(county, as_of, (12,), chosen, seed=seed)
     for note in homes.notes:
         say(f"note: {note.text(spoken_language())}")
     settings = {
         "as_of": str(homes.as_of),
         "horizon": max(homes.lines),
         "line": homes.lines[max(homes.lines)],
-        "ruleset": ruleset,
+        **said,
         "seed": seed,
         "draws": draws,
         "data_fingerprint": fingerprint(county, homes.as_of),

@@ -360,6 +360,12 @@ class RuleSet(Spec):
         """Return the value of every parameter, overrides taken in (see `parameters.resolve`)."""
         return resolve_parameters(self.parameters, params, self.id)
 
+    def with_values(self, params: Mapping[str, Any] | None) -> RuleSet:
+        """Return the same set with other values of its parameters declared, for what takes no overrides."""
+        values = self.values(params)
+        changed = {n: self.parameters[n].model_copy(update={"value": values[n]}) for n in params or {}}
+        return self.model_copy(update={"parameters": {**self.parameters, **changed}})
+
     def relative_line(self, params: Mapping[str, Any] | None = None) -> RelativeLine | None:
         """Return the relative line, or None where the line is an amount in yuan."""
         value = self.values(params).get(self.line)
