@@ -15,6 +15,7 @@ import yaml
 
 from riskmodel import month
 from riskmodel.data import read_county
+from riskmodel.i18n import section, translate
 from riskmodel.io import Checkpoints, checkpoints, file_digest, folder_digest, inputs_digest, write_text
 from riskmodel.month import MonthOptions, archive, pipeline
 from riskmodel.runs import tracking, training
@@ -35,6 +36,13 @@ def test_every_step_declares_what_it_follows_from() -> None:
     asked = {name for fields in month.STEPS.values() for name in fields}
     says = {"format", "as_of", "model_kind", "feature_set", "rules_asked"}
     assert set(archive.MonthSettings.model_fields) - asked == says
+
+
+@pytest.mark.parametrize("step", ALL)
+def test_every_step_is_said_in_chinese(step: str) -> None:
+    for line in (f"3/7 {step}", f"3/7 {step}: stands"):
+        assert step not in translate(line, "zh")
+    assert section("local_page.steps", "zh")[step]
 
 
 # ---------------------------------------------------------------- what makes which step anew
